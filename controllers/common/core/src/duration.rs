@@ -102,7 +102,7 @@ impl fmt::Display for GoDuration {
             write!(f, "{s}s")?;
         }
         if nanos > 0 {
-            if nanos % 1_000_000 == 0 {
+            if nanos.is_multiple_of(1_000_000) {
                 write!(f, "{}ms", nanos / 1_000_000)?;
             } else {
                 write!(f, "{nanos}ns")?;

@@ -1,0 +1,7 @@
+//! The admin server and what it shows.
+
+mod board;
+mod html;
+mod server;
+
+pub use server::Admin;

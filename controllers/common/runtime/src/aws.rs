@@ -1,0 +1,11 @@
+//! AWS: configuration, calls that are counted, errors that are classified.
+
+mod calls;
+mod classify;
+mod config;
+mod imds;
+
+pub use calls::CallMetrics;
+pub use classify::{aws_message, error_class};
+pub use config::{Aws, http_client};
+pub use imds::{ImdsClient, ImdsError};

@@ -1,0 +1,122 @@
+//! Every request to AWS, counted.
+
+use std::time::Instant;
+
+use aws_smithy_runtime_api::box_error::BoxError;
+use aws_smithy_runtime_api::client::interceptors::Intercept;
+use aws_smithy_runtime_api::client::interceptors::context::{
+    BeforeTransmitInterceptorContextRef, FinalizerInterceptorContextRef,
+};
+use aws_smithy_runtime_api::client::orchestrator::{HttpResponse, Metadata};
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_smithy_types::config_bag::{ConfigBag, Storable, StoreReplace};
+use isthmus_core::ErrorClass;
+
+use crate::Metrics;
+
+/// Counts each attempt of each call, as AWS does for its rates: outcome,
+/// throttling, time. An attempt that never left, for lack of credentials say,
+/// is not counted.
+#[derive(Clone)]
+pub struct CallMetrics {
+    metrics: Metrics,
+}
+
+impl std::fmt::Debug for CallMetrics {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("CallMetrics")
+    }
+}
+
+impl CallMetrics {
+    /// Counts into these metrics.
+    #[must_use]
+    pub fn new(metrics: Metrics) -> Self {
+        Self { metrics }
+    }
+}
+
+/// When the attempt under way was sent.
+#[derive(Debug)]
+struct Sent(Option<Instant>);
+
+impl Storable for Sent {
+    type Storer = StoreReplace<Self>;
+}
+
+impl Intercept for CallMetrics {
+    fn name(&self) -> &'static str {
+        "CallMetrics"
+    }
+
+    fn read_before_transmit(
+        &self,
+        _context: &BeforeTransmitInterceptorContextRef<'_>,
+        _components: &RuntimeComponents,
+        cfg: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        cfg.interceptor_state()
+            .store_put(Sent(Some(Instant::now())));
+        Ok(())
+    }
+
+    fn read_after_attempt(
+        &self,
+        context: &FinalizerInterceptorContextRef<'_>,
+        _components: &RuntimeComponents,
+        cfg: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let Some(sent) = cfg.load::<Sent>().and_then(|sent| sent.0) else {
+            return Ok(());
+        };
+        cfg.interceptor_state().store_put(Sent(None));
+        let Some(call) = cfg.load::<Metadata>() else {
+            return Ok(());
+        };
+        let failure = match context.output_or_error() {
+            Some(Ok(_)) => None,
+            _ => Some(class(context.response())),
+        };
+        let service = call.service().replace(' ', "").to_lowercase();
+        self.metrics
+            .aws_request(&service, call.name(), failure, sent.elapsed());
+        Ok(())
+    }
+}
+
+/// The class of a failed attempt, from what AWS answered if it did.
+fn class(response: Option<&HttpResponse>) -> ErrorClass {
+    let Some(response) = response else {
+        return ErrorClass::Transient;
+    };
+    let header = response.headers().get("x-amzn-errortype");
+    let body = response.body().bytes().unwrap_or_default();
+    let status = response.status().as_u16();
+    let code = header
+        .map(str::to_owned)
+        .or_else(|| code_in(&String::from_utf8_lossy(body)));
+    ErrorClass::from_aws(code.as_deref().map(bare), Some(status))
+}
+
+/// The error code in a body: `<Code>` in the XML protocols, `__type` in JSON.
+/// The SDK's own parsers are behind types that an interceptor for all services
+/// does not know.
+fn code_in(body: &str) -> Option<String> {
+    if let Some((_, rest)) = body.split_once("<Code>") {
+        return rest
+            .split_once("</Code>")
+            .map(|(code, _)| code.trim().to_owned());
+    }
+    let json: serde_json::Value = serde_json::from_str(body).ok()?;
+    let code = json.get("__type").or_else(|| json.get("code"))?;
+    code.as_str().map(str::to_owned)
+}
+
+/// `com.amazonaws.acm#ThrottlingException:http://…` is `ThrottlingException`.
+fn bare(code: &str) -> &str {
+    let code = code.rsplit('#').next().unwrap_or(code);
+    code.split(':').next().unwrap_or(code)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,108 @@
+//! What a reconcile may use.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+
+use isthmus_core::{ObjectRef, PlanReport, Rejection, RemovalLimit};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::lease::Term;
+use crate::{Admin, EventType, Events, Metrics};
+
+/// One reconcile: its circumstances, and where it reports.
+pub struct Run<'a> {
+    /// Plan and report the plan, but write nothing: not to AWS, not to Kubernetes.
+    pub dry_run: bool,
+    /// How much one plan may remove.
+    pub removal_limit: RemovalLimit,
+    /// The metrics of the process.
+    pub metrics: &'a Metrics,
+    /// Cancelled by `SIGTERM`.
+    pub shutdown: &'a CancellationToken,
+    /// The Kubernetes client.
+    pub kube: &'a kube::Client,
+    /// This run is the first, a resync or one after a failure: read everything
+    /// anew. Otherwise something changed, and reading what it touches is enough.
+    pub full: bool,
+    pub(crate) admin: &'a Admin,
+    pub(crate) events: &'a Events,
+    pub(crate) term: &'a Term,
+}
+
+impl Run<'_> {
+    /// Reports the plan: `/plan`, the log, the metrics, and stdout under `--dry-run`.
+    pub fn report_plan(&self, plan: &PlanReport) {
+        self.metrics.planned(plan);
+        self.admin.plan(plan);
+        if self.dry_run {
+            print!("{}", plan.text);
+            return;
+        }
+        let idle = plan.steps.is_empty() && plan.withheld.is_empty();
+        for line in plan.text.lines() {
+            if idle {
+                tracing::debug!("plan: {line}");
+            } else if line.starts_with('!') {
+                tracing::warn!("plan: {line}");
+            } else {
+                tracing::info!("plan: {line}");
+            }
+        }
+    }
+
+    /// Reports what cannot be had: a warning Event on each object, the metric,
+    /// the page. Call it once a run with all of them, also with none.
+    pub fn reject(&self, rejections: &[Rejection]) {
+        let mut by_reason = BTreeMap::new();
+        for rejection in rejections {
+            *by_reason.entry(rejection.reason).or_insert(0) += 1;
+        }
+        self.metrics.rejected(&by_reason);
+        for rejection in self.admin.rejected(rejections) {
+            tracing::warn!(object = %rejection.object, reason = rejection.reason, "rejected: {}", rejection.message);
+        }
+        for rejection in rejections {
+            self.event(
+                &rejection.object,
+                EventType::Warning,
+                rejection.reason,
+                rejection.message.clone(),
+            );
+        }
+    }
+
+    /// Sends an Event, unless this is a dry run. Repetitions are counted
+    /// together and the rate is limited; a failure to send is only logged.
+    pub fn event(
+        &self,
+        object: &ObjectRef,
+        event_type: EventType,
+        reason: &'static str,
+        message: String,
+    ) {
+        if !self.dry_run {
+            self.events.send(object, event_type, reason, message);
+        }
+    }
+
+    /// Says how many things of a kind are managed: `isthmus_managed{kind}`.
+    pub fn managed(&self, kind: &'static str, count: usize) {
+        self.metrics.managed(kind, count);
+    }
+
+    /// Runs one step and notes how long it took.
+    pub async fn step<T>(&self, step: &'static str, work: impl Future<Output = T>) -> T {
+        let start = Instant::now();
+        let done = work.await;
+        self.metrics.step_took(step, start.elapsed());
+        done
+    }
+
+    /// Whether another call that writes may begin. False once `SIGTERM` came or
+    /// the lease is lost: ask before each.
+    #[must_use]
+    pub fn may_call(&self) -> bool {
+        !self.shutdown.is_cancelled() && self.term.holds()
+    }
+}
