@@ -1,1 +1,57 @@
-//! To come.
+//! Ring 1: what `isthmus-ingress` decides, as pure functions of what it has read.
+//!
+//! ```text
+//! Snapshot -> desired() -> Desired -> plan(&Desired, &Observed, now) -> Plan -> check() -> status()
+//! ```
+//!
+//! * [`Snapshot`]: Ingresses, Nodes, certificates and the VPC, as read.
+//! * [`desired()`]: which load balancers there should be and which Ingress is on which.
+//! * [`Observed`]: the load balancers and target groups that there are.
+//! * [`plan()`]: the steps from one to the other, as typed [`Action`]s.
+//! * [`check()`]: which of them are withheld.
+//! * [`status()`]: what each Ingress is told.
+
+mod action;
+mod annotations;
+mod arn;
+mod certificate;
+mod check;
+mod class;
+mod config;
+mod desired;
+mod hosts;
+mod naming;
+mod network;
+mod observed;
+mod placement;
+mod plan;
+mod rejection;
+mod settings;
+mod snapshot;
+mod status;
+mod tags;
+mod targets;
+
+pub use action::{Action, DefaultAction, ListenerSpec, NewLoadBalancer, Operation, Resource};
+pub use annotations::{Defaults, Settings, settings};
+pub use arn::Arn;
+pub use certificate::{Certificate, CertificateIndex, MIN_LIFE_LEFT};
+pub use check::{Withholding, check};
+pub use class::ClassFilter;
+pub use config::{AccessLogs, Config, HealthCheck, Protocol, TargetConfig};
+pub use desired::{Desired, DesiredLoadBalancer, DesiredTargetGroup, Fate, Served, desired};
+pub use hosts::{cluster_local, normal_host};
+pub use network::{Network, SecurityGroup, Subnet};
+pub use observed::{
+    Health, Listener, ListenerAction, LoadBalancer, Observed, State, TargetGroup, is_ours,
+};
+pub use placement::{Candidate, GroupKey, Slot, place};
+pub use plan::{Planned, plan};
+pub use settings::{
+    IpAddressType, LoadBalancerType, Scheme, SecurityGroupId, SslPolicy, WrongSecurityGroup,
+    WrongSslPolicy,
+};
+pub use snapshot::{Ingress, Node, Snapshot, StatusEntry};
+pub use status::{StatusChange, Statuses, status};
+pub use tags::{UNUSED_SINCE, certificate_tag};
+pub use targets::{NodeSelector, WrongSelector, instances};

@@ -1,0 +1,130 @@
+//! From wishes and facts to changes.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use isthmus_core::{Plan, Rejection};
+
+use crate::desired::{Candidate, Wish};
+use crate::record::RecordType;
+use crate::registry::Claim;
+use crate::row::row;
+use crate::{Change, Config, Desired, DnsName, Observed, RecordKey, Zone, ZoneId, ZoneRecords, reason, zones_of};
+
+/// What is to be done, and what cannot be.
+#[derive(Clone, Debug)]
+pub struct Decision {
+    /// By zone, then by name. Withheld steps are those that the policy leaves out.
+    pub plan: Plan<Change>,
+    /// In order, each once.
+    pub rejections: Vec<Rejection>,
+    /// How many names with record sets of ours there are, in all zones.
+    pub managed: usize,
+}
+
+/// Compares what is wanted with what there is, each zone by itself. Pure and total.
+///
+/// A zone that could not be read is not touched, and its names do not fall to
+/// another zone.
+#[must_use]
+pub fn plan(desired: &Desired, observed: &Observed, config: &Config) -> Decision {
+    let mut decision = Decision {
+        plan: Plan::default(),
+        rejections: Vec::new(),
+        managed: 0,
+    };
+    let by_zone = place(desired, observed, &mut decision.rejections);
+    for (id, records) in &observed.records {
+        let scene = Scene::new(records, config);
+        let nothing = BTreeMap::new();
+        let wishes = by_zone.get(id).unwrap_or(&nothing);
+        let ours = scene.claims.iter().filter(|(_, claim)| claim.is_ours());
+        let owned: BTreeSet<&DnsName> = ours.map(|(key, _)| &key.name).collect();
+        decision.managed += owned.len();
+        let names: BTreeSet<&DnsName> = owned.into_iter().chain(wishes.keys().copied()).collect();
+        for name in names {
+            let candidates = wishes.get(name).map_or(&[][..], Vec::as_slice);
+            let (steps, rejections) = row(&scene, name, candidates);
+            decision.plan.steps.extend(steps);
+            decision.rejections.extend(rejections);
+        }
+    }
+    decision.rejections.sort();
+    decision.rejections.dedup();
+    decision
+}
+
+/// The candidates of each name of a zone.
+type Wishes<'a> = BTreeMap<&'a DnsName, Vec<&'a Candidate>>;
+
+/// Finds the zones of every wish, and says which have none.
+fn place<'a>(
+    desired: &'a Desired,
+    observed: &'a Observed,
+    rejections: &mut Vec<Rejection>,
+) -> BTreeMap<&'a ZoneId, Wishes<'a>> {
+    let mut by_zone: BTreeMap<&ZoneId, Wishes<'_>> = BTreeMap::new();
+    for (name, candidates) in &desired.names {
+        for candidate in candidates {
+            let zones = zones_of(name, candidate.pin.as_ref(), &observed.zones);
+            let mut reject = |reason, message| {
+                if matches!(candidate.wish, Wish::Publish(_)) {
+                    let object = candidate.object.clone();
+                    rejections.push(Rejection { object, reason, message });
+                }
+            };
+            if zones.is_empty() {
+                reject(reason::NO_HOSTED_ZONE, no_zone(name, candidate, observed));
+            }
+            for id in zones {
+                if let Some(words) = observed.unreadable.get(id) {
+                    let zone = &observed.zones[id];
+                    reject(reason::ZONE_UNAVAILABLE, format!("{name} is not published: {zone} cannot be read: {words}"));
+                } else {
+                    by_zone.entry(id).or_default().entry(name).or_default().push(candidate);
+                }
+            }
+        }
+    }
+    by_zone
+}
+
+fn no_zone(name: &DnsName, candidate: &Candidate, observed: &Observed) -> String {
+    match &candidate.pin {
+        Some(pin) => format!("{name} is not published: hosted zone {pin} does not cover it or is not managed here"),
+        None if observed.zones.is_empty() => format!("{name} is not published: there is no hosted zone that the filters admit"),
+        None => {
+            let names: BTreeSet<_> = observed.zones.values().map(|zone| zone.name.as_str()).collect();
+            let some: Vec<_> = names.iter().take(5).copied().collect();
+            let more = if names.len() > 5 { ", …" } else { "" };
+            format!("{name} is not published: no hosted zone covers it; there are {}{more}", some.join(", "))
+        }
+    }
+}
+
+/// One zone, with what is known of the owners of its records.
+pub(crate) struct Scene<'a> {
+    pub(crate) records: &'a ZoneRecords,
+    pub(crate) zone: Arc<Zone>,
+    pub(crate) config: &'a Config,
+    /// Of the records of managed types whose names the domain filter admits; ownership records are not in it.
+    pub(crate) claims: BTreeMap<&'a RecordKey, Claim>,
+}
+
+impl<'a> Scene<'a> {
+    fn new(records: &'a ZoneRecords, config: &'a Config) -> Self {
+        let managed = records.records.values().filter(|record| {
+            let key = &record.key;
+            config.types.contains(&key.record_type)
+                && config.domains.admits(&key.name)
+                && !(key.record_type == RecordType::Txt && config.registry.is_mark(record))
+        });
+        let claims = managed.map(|record| (&record.key, config.registry.claim(record, records)));
+        Self {
+            records,
+            zone: Arc::new(records.zone.clone()),
+            config,
+            claims: claims.collect(),
+        }
+    }
+}

@@ -1,0 +1,270 @@
+//! Who owns a record: the TXT records beside it.
+
+mod names;
+mod value;
+
+use std::fmt;
+
+pub use names::Affix;
+pub use value::Mark;
+
+use crate::record::RecordType;
+use crate::{DnsName, RecordData, RecordKey, RecordSet, Zone, ZoneRecords};
+
+/// `--registry`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Registry {
+    /// Ownership is written into TXT records, as external-dns does.
+    Txt(TxtRegistry),
+    /// Every record that the filters admit counts as owned.
+    Noop,
+}
+
+/// `--registry=txt`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TxtRegistry {
+    /// `--txt-owner-id`.
+    pub owner: String,
+    /// Where it is written.
+    pub affix: Affix,
+}
+
+/// Who owns a record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Claim {
+    /// We do.
+    Ours {
+        /// The object that it was made for, where the mark says it.
+        resource: Option<String>,
+        /// Every TXT record of ours that says so, the deciding one first.
+        marks: Vec<RecordKey>,
+    },
+    /// Somebody else, or nobody knows: it is left alone.
+    Foreign(Foreign),
+}
+
+/// Why a record is not ours.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Foreign {
+    /// Nothing says who owns it.
+    Unmarked,
+    /// Another owner's mark.
+    Owner(String),
+    /// The mark at this name may also be meant for another record.
+    Ambiguous(DnsName),
+    /// Its type or its name is not for us to manage.
+    Unmanaged,
+}
+
+impl fmt::Display for Foreign {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unmarked => f.write_str("has no ownership record"),
+            Self::Unmanaged => f.write_str("is not managed here"),
+            Self::Owner(owner) => write!(f, "is owned by {owner:?}"),
+            Self::Ambiguous(mark) => write!(f, "has an ownership record ({mark}) that may be another record's"),
+        }
+    }
+}
+
+impl Claim {
+    /// Whether the record may be changed or deleted.
+    #[must_use]
+    pub fn is_ours(&self) -> bool {
+        matches!(self, Self::Ours { .. })
+    }
+
+    /// The object that the record was made for, if it is ours.
+    #[must_use]
+    pub fn resource(&self) -> Option<&str> {
+        match self {
+            Self::Ours { resource, .. } => resource.as_deref(),
+            Self::Foreign(_) => None,
+        }
+    }
+}
+
+impl Registry {
+    /// Who owns `record`, by the TXT records of its zone.
+    #[must_use]
+    pub fn claim(&self, record: &RecordSet, zone: &ZoneRecords) -> Claim {
+        match self {
+            Self::Noop => Claim::Ours { resource: None, marks: Vec::new() },
+            Self::Txt(registry) => registry.claim(record, zone),
+        }
+    }
+
+    /// Whether a TXT record tells of ownership rather than being a record of its own.
+    #[must_use]
+    pub fn is_mark(&self, txt: &RecordSet) -> bool {
+        match (&txt.data, self) {
+            (RecordData::Values { values, .. }, Self::Txt(_)) => {
+                values.iter().any(|value| Mark::from_value(value).or_else(|| Mark::from_mate(value)).is_some())
+            }
+            _ => false,
+        }
+    }
+}
+
+impl TxtRegistry {
+    /// The TXT record that says that `record` is ours and was made for
+    /// `resource`. It has the TTL and the routing policy that external-dns gives
+    /// it. `None` if no name for it fits.
+    #[must_use]
+    pub fn mark(&self, record: &RecordSet, zone: &Zone, resource: &str) -> Option<RecordSet> {
+        const TTL: u32 = 300;
+        let name = self.affix.to_write(&record.key.name, &record.key.record_type, &zone.name)?;
+        let mark = Mark {
+            owner: self.owner.clone(),
+            resource: Some(resource.to_owned()),
+        };
+        Some(RecordSet {
+            key: txt_key(name, record),
+            routing: record.routing.clone(),
+            health_check: None,
+            data: RecordData::Values {
+                ttl: TTL,
+                values: vec![mark.to_value()],
+            },
+        })
+    }
+
+    fn claim(&self, record: &RecordSet, zone: &ZoneRecords) -> Claim {
+        let mut found = self.found(record, zone);
+        let Some((_, decides, _)) = found.first() else {
+            return Claim::Foreign(Foreign::Unmarked);
+        };
+        if decides.owner != self.owner {
+            return Claim::Foreign(Foreign::Owner(decides.owner.clone()));
+        }
+        if let Some(mark) = self.ambiguity(record, zone, found[0].2, &found[0].0) {
+            return Claim::Foreign(Foreign::Ambiguous(mark));
+        }
+        let resource = found[0].1.resource.take();
+        // A mark that another record lives by must not go along with this one.
+        found.retain(|(key, mark, bare)| {
+            mark.owner == self.owner && self.ambiguity(record, zone, *bare, key).is_none()
+        });
+        Claim::Ours {
+            resource,
+            marks: found.into_iter().map(|(key, _, _)| key).collect(),
+        }
+    }
+
+    /// Every mark that may speak of `record`, the one that decides first; `true`
+    /// for a form that does not say the type.
+    fn found(&self, record: &RecordSet, zone: &ZoneRecords) -> Vec<(RecordKey, Mark, bool)> {
+        let mut found: Vec<(RecordKey, Mark, bool)> = Vec::new();
+        for (name, bare) in self.affix.to_read(record) {
+            let key = txt_key(name, record);
+            let mark = mark_at(&key, zone, Mark::from_value);
+            if let Some(mark) = mark.filter(|_| found.iter().all(|(seen, _, _)| *seen != key)) {
+                found.push((key, mark, bare));
+            }
+        }
+        if record.key.record_type != RecordType::Aaaa {
+            let key = txt_key(record.key.name.clone(), record);
+            if let Some(mark) = mark_at(&key, zone, Mark::from_mate) {
+                found.push((key, mark, true));
+            }
+        }
+        found
+    }
+
+    /// The old form of `a-team` is the current form of the A record of `team`. A
+    /// mark that both records exist for, and that neither can do without, is
+    /// taken for neither: the wrong guess would delete a stranger's record.
+    fn ambiguity(&self, record: &RecordSet, zone: &ZoneRecords, bare: bool, mark: &RecordKey) -> Option<DnsName> {
+        let (label, _) = record.key.name.split();
+        if bare {
+            // Mate's marks have one meaning.
+            mark_at(mark, zone, Mark::from_value)?;
+            let (word, _) = label.split_once('-')?;
+            let record_type: RecordType = word.parse().ok()?;
+            let other = DnsName::from_route53(&record.key.name.as_str()[word.len() + 1..]);
+            let rival = zone.at(&other).any(|rival| {
+                let aliased = rival.key.record_type == RecordType::A && rival.data.is_alias();
+                rival.key.set_identifier == record.key.set_identifier
+                    && (rival.key.record_type == record_type || (aliased && record_type == RecordType::Cname))
+                    && self.found(rival, zone).first().is_some_and(|(key, _, _)| key == mark)
+            });
+            return rival.then(|| mark.name.clone());
+        }
+        let words = [record.key.record_type.as_str(), "cname"];
+        let rival = words.iter().any(|word| {
+            let other = format!("{}-{}", word.to_ascii_lowercase(), record.key.name);
+            let other = DnsName::from_route53(&other);
+            zone.at(&other).any(|rival| {
+                rival.key.record_type != RecordType::Txt
+                    && rival.key.set_identifier == record.key.set_identifier
+                    && self.found(rival, zone).first().is_some_and(|(key, _, _)| key == mark)
+            })
+        });
+        rival.then(|| mark.name.clone())
+    }
+}
+
+fn txt_key(name: DnsName, record: &RecordSet) -> RecordKey {
+    RecordKey {
+        name,
+        record_type: RecordType::Txt,
+        set_identifier: record.key.set_identifier.clone(),
+    }
+}
+
+fn mark_at(key: &RecordKey, zone: &ZoneRecords, read: fn(&str) -> Option<Mark>) -> Option<Mark> {
+    match &zone.records.get(key)?.data {
+        RecordData::Values { values, .. } => values.iter().find_map(|value| read(value)),
+        RecordData::Alias(_) => None,
+    }
+}
+
+/// What is left of a TXT record once the marks are taken out of it; `None` if nothing is.
+#[must_use]
+pub fn without_marks(txt: &RecordSet, owner: &str) -> Option<RecordSet> {
+    let mut rest = txt.clone();
+    if let RecordData::Values { values, .. } = &mut rest.data {
+        values.retain(|value| {
+            let mark = Mark::from_value(value).or_else(|| Mark::from_mate(value));
+            mark.is_none_or(|mark| mark.owner != owner)
+        });
+        if values.is_empty() {
+            return None;
+        }
+    }
+    Some(rest)
+}
+
+/// What stands at the name where a mark is to be written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Site {
+    /// Nothing.
+    Free,
+    /// Our mark, and nothing else.
+    Ours,
+    /// Something that is not ours to change.
+    Taken(Foreign),
+}
+
+impl TxtRegistry {
+    /// What stands where `mark` is to be written.
+    pub(crate) fn site(&self, mark: &RecordSet, zone: &ZoneRecords) -> Site {
+        let Some(there) = zone.records.get(&mark.key) else {
+            let mut others = zone.at(&mark.key.name);
+            let cname = others.any(|other| other.key.record_type == RecordType::Cname);
+            return if cname { Site::Taken(Foreign::Unmarked) } else { Site::Free };
+        };
+        let RecordData::Values { values, .. } = &there.data else {
+            return Site::Taken(Foreign::Unmarked);
+        };
+        let marks: Vec<_> = values.iter().filter_map(|value| Mark::from_value(value)).collect();
+        match marks.iter().find(|mark| mark.owner != self.owner) {
+            Some(other) => Site::Taken(Foreign::Owner(other.owner.clone())),
+            None if marks.len() == values.len() => Site::Ours,
+            None => Site::Taken(Foreign::Unmarked),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

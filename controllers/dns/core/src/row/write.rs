@@ -1,0 +1,150 @@
+//! What comes and what changes, of a name.
+
+use std::collections::BTreeSet;
+
+use isthmus_core::{ObjectRef, Withheld};
+
+use super::{Row, Want, exclude};
+use crate::registry::{Claim, Foreign, Site};
+use crate::{RecordKey, RecordSet, Registry, Verb, reason};
+
+/// What becomes of a want.
+enum Fate<'a> {
+    /// It is there already.
+    Fulfilled,
+    /// What is there is changed.
+    Update(&'a RecordSet),
+    /// It is made; `room_needed` if something of ours has to go for it.
+    Create { room_needed: bool },
+}
+
+/// Why a want cannot be fulfilled: a reason and a message.
+type Obstacle = (&'static str, String);
+
+impl<'a> Row<'a> {
+    /// Decides about every want, and then carries the decisions out: where one
+    /// record set of a name cannot be made, its siblings are not made either, so
+    /// that a host is never there for IPv6 alone, say.
+    pub(super) fn write(&mut self) {
+        let mut blocked_sets = BTreeSet::new();
+        let mut fates = Vec::new();
+        for want in self.wants.clone().into_values() {
+            match self.fate(&want) {
+                Ok((fate, mark)) => fates.push((want, fate, mark)),
+                Err((reason, message)) => {
+                    self.blocked.insert(want.record.key.clone());
+                    if blocked_sets.insert(want.record.key.set_identifier.clone()) {
+                        self.reject(&want.objects, reason, &message);
+                    }
+                }
+            }
+        }
+        for (want, fate, mark) in fates {
+            match fate {
+                Fate::Fulfilled => {}
+                Fate::Update(there) => self.update(&want, there, mark),
+                Fate::Create { .. } if blocked_sets.contains(&want.record.key.set_identifier) => {
+                    self.blocked.insert(want.record.key);
+                }
+                Fate::Create { room_needed } => self.create(want, room_needed, mark),
+            }
+        }
+    }
+
+    fn fate(&self, want: &Want) -> Result<(Fate<'a>, Option<RecordSet>), Obstacle> {
+        let key = &want.record.key;
+        let mark = match &self.scene.config.registry {
+            Registry::Noop => None,
+            Registry::Txt(registry) => {
+                let mark = registry.mark(&want.record, &self.scene.zone, &want.resource);
+                Some(mark.ok_or_else(|| {
+                    let message = format!("{key} is not published: its name is too long for an ownership record beside it");
+                    (reason::IMPOSSIBLE_RECORD, message)
+                })?)
+            }
+        };
+        let fate = match self.scene.records.records.get(key) {
+            Some(there) => match self.claim(key) {
+                Claim::Foreign(why) => return Err(self.foreign(key, key, &why)),
+                Claim::Ours { .. } if want.record.same_as(there, want.insist_on_ttl) => Fate::Fulfilled,
+                Claim::Ours { .. } => Fate::Update(there),
+            },
+            None => Fate::Create { room_needed: self.room_needed(key, mark.as_ref())? },
+        };
+        Ok((fate, mark))
+    }
+
+    /// Whether a record set of ours has to go before this one can be made.
+    fn room_needed(&self, key: &RecordKey, mark: Option<&RecordSet>) -> Result<bool, Obstacle> {
+        let beside = |other: &RecordKey| {
+            exclude(key, other) || (other.record_type.is_address() && other.set_identifier == key.set_identifier)
+        };
+        let mut room_needed = false;
+        for record in self.scene.records.at(self.name) {
+            let other = &record.key;
+            match self.claim(other) {
+                Claim::Foreign(why) if beside(other) => return Err(self.foreign(key, other, &why)),
+                Claim::Ours { .. } if exclude(key, other) && !self.wants.contains_key(other) => {
+                    if self.kept.contains(&other.set_identifier) {
+                        let message = format!("{key} is not published: {other} in {} stays for now", self.scene.zone);
+                        return Err((reason::HOST_CONFLICT, message));
+                    }
+                    room_needed = true;
+                }
+                _ => {}
+            }
+        }
+        if let (Registry::Txt(registry), Some(mark)) = (&self.scene.config.registry, mark)
+            && let Site::Taken(why) = registry.site(mark, self.scene.records)
+        {
+            return Err(self.foreign(key, &mark.key, &why));
+        }
+        Ok(room_needed)
+    }
+
+    fn foreign(&self, key: &RecordKey, obstacle: &RecordKey, why: &Foreign) -> Obstacle {
+        let zone = &self.scene.zone;
+        let message = if key == obstacle {
+            format!("{key} is not published: the one that is in {zone} {why}")
+        } else {
+            format!("{key} is not published: {obstacle} in {zone} {why}")
+        };
+        (reason::FOREIGN_RECORD, message)
+    }
+
+    fn update(&mut self, want: &Want, there: &RecordSet, mark: Option<RecordSet>) {
+        let policy = self.scene.config.policy;
+        let withheld = (!policy.changes()).then(|| policy.withholds("changes nothing"));
+        let verb = Verb::transition(there, want.record.clone());
+        self.step(verb, false, &want.objects, withheld.as_ref());
+        if let Some(mark) = mark {
+            self.write_mark(mark, &want.objects, withheld.as_ref());
+        }
+    }
+
+    fn create(&mut self, want: Want, room_needed: bool, mark: Option<RecordSet>) {
+        let policy = self.scene.config.policy;
+        let withheld = (room_needed && !policy.deletes())
+            .then(|| policy.withholds("does not delete the record of another type that it would replace"));
+        self.created.insert(want.record.key.clone());
+        self.step(Verb::Create(want.record), false, &want.objects, withheld.as_ref());
+        if let Some(mark) = mark {
+            self.write_mark(mark, &want.objects, withheld.as_ref());
+        }
+    }
+
+    fn write_mark(&mut self, mark: RecordSet, objects: &[ObjectRef], withheld: Option<&Withheld>) {
+        let Registry::Txt(registry) = &self.scene.config.registry else {
+            return;
+        };
+        let site = registry.site(&mark, self.scene.records);
+        if matches!(site, Site::Taken(_)) || !self.marks_written.insert(mark.key.clone()) {
+            return;
+        }
+        match self.scene.records.records.get(&mark.key) {
+            Some(there) if mark.same_as(there, true) => {}
+            Some(there) => self.step(Verb::transition(there, mark), true, objects, withheld),
+            None => self.step(Verb::Create(mark), true, objects, withheld),
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! Names that a restart finds again.
+//!
+//! At most 32 characters, letters, digits and hyphens, not starting with
+//! `internal-` (<https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_CreateLoadBalancer.html>).
+
+use isthmus_core::{Ownership, short_name};
+
+use crate::{GroupKey, Protocol, Scheme};
+
+const MAX: usize = 32;
+
+/// The name of the `ordinal`th load balancer of a group. Everything that cannot
+/// be changed on a living load balancer is part of its identity.
+pub(crate) fn load_balancer(ownership: &Ownership, key: &GroupKey, ordinal: usize) -> String {
+    let readable = match (&key.owner, key.scheme) {
+        (Some(owner), _) => format!("kube-{owner}"),
+        (None, Scheme::InternetFacing) => "kube-public".to_owned(),
+        (None, Scheme::Internal) => "kube-internal".to_owned(),
+    };
+    let text = |value: Option<String>| value.unwrap_or_default();
+    let identity = [
+        ownership.cluster_tag().to_owned(),
+        ownership.controller_id().to_owned(),
+        key.scheme.to_string(),
+        key.kind.to_string(),
+        key.ip_address_type.to_string(),
+        key.http2.to_string(),
+        text(key.security_group.as_ref().map(ToString::to_string)),
+        text(key.ssl_policy.map(|policy| policy.to_string())),
+        text(key.owner.clone()),
+        ordinal.to_string(),
+    ];
+    let identity: Vec<&str> = identity.iter().map(String::as_str).collect();
+    short_name(&readable, &identity, MAX)
+}
+
+/// The name of a load balancer's target group for instances. Port, protocol and
+/// VPC cannot be changed on a living one, so another one gets another name.
+pub(crate) fn target_group(
+    load_balancer: &str,
+    protocol: Protocol,
+    port: u16,
+    vpc: &str,
+) -> String {
+    let identity = [
+        load_balancer,
+        protocol.as_str(),
+        &port.to_string(),
+        vpc,
+        "instance",
+    ];
+    short_name(load_balancer, &identity, MAX)
+}
+
+/// The name in the DNS name that AWS gave: `<name>-<digits>.<region>.elb.amazonaws.com`,
+/// with `internal-` before it where the scheme is.
+pub(crate) fn in_hostname(hostname: &str) -> Option<&str> {
+    let label = hostname.split('.').next()?;
+    let label = label.strip_prefix("internal-").unwrap_or(label);
+    label.rsplit_once('-').map(|(name, _)| name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hostname_tells_the_name() {
+        for (hostname, name) in [
+            (
+                "kube-public-0123456789-1234.eu-central-1.elb.amazonaws.com",
+                Some("kube-public-0123456789"),
+            ),
+            (
+                "internal-kube-internal-01-12.eu-central-1.elb.amazonaws.com",
+                Some("kube-internal-01"),
+            ),
+            ("example", None),
+            ("", None),
+        ] {
+            assert_eq!(in_hostname(hostname), name, "{hostname}");
+        }
+    }
+
+    #[test]
+    fn another_port_is_another_target_group() {
+        let name = |port| target_group("kube-public-0123456789", Protocol::Http, port, "vpc-1");
+        assert_ne!(name(9999), name(9998));
+        assert!(name(9999).len() <= MAX);
+        assert_ne!(name(9999), "kube-public-0123456789");
+    }
+}

@@ -1,0 +1,81 @@
+//! What was read of the cluster and of its surroundings, slimmed to what decisions need.
+
+use std::collections::BTreeMap;
+
+use isthmus_core::ObjectRef;
+
+use crate::{Certificate, Network};
+
+/// Everything that [`desired()`](crate::desired()) looks at. The order of the lists means nothing.
+#[derive(Clone, Debug, Default)]
+pub struct Snapshot {
+    /// Every Ingress of the cluster, of all classes.
+    pub ingresses: Vec<Ingress>,
+    /// Every Node.
+    pub nodes: Vec<Node>,
+    /// The account's certificates, blacklisted ones included.
+    pub certificates: Vec<Certificate>,
+    /// The VPC.
+    pub network: Network,
+}
+
+/// An Ingress.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ingress {
+    /// Its name.
+    pub object: ObjectRef,
+    /// `spec.ingressClassName`, else the annotation `kubernetes.io/ingress.class`, else empty.
+    pub class: String,
+    /// `metadata.annotations`.
+    pub annotations: BTreeMap<String, String>,
+    /// `spec.rules[].host`, those that are not empty.
+    pub hosts: Vec<String>,
+    /// `status.loadBalancer.ingress[]`.
+    pub status: Vec<StatusEntry>,
+    /// Whether it is being deleted: it asks for nothing any more.
+    pub deleting: bool,
+}
+
+/// One entry of `status.loadBalancer.ingress`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct StatusEntry {
+    /// A name.
+    pub hostname: Option<String>,
+    /// An address: never written here, kept where another controller wrote it.
+    pub ip: Option<String>,
+}
+
+impl StatusEntry {
+    /// An entry with a hostname.
+    #[must_use]
+    pub fn hostname(name: impl Into<String>) -> Self {
+        Self {
+            hostname: Some(name.into()),
+            ip: None,
+        }
+    }
+}
+
+impl Ingress {
+    /// The hostnames of the status.
+    pub fn hostnames(&self) -> impl Iterator<Item = &str> {
+        self.status
+            .iter()
+            .filter_map(|entry| entry.hostname.as_deref())
+    }
+}
+
+/// A Node.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Node {
+    /// `metadata.name`.
+    pub name: String,
+    /// `spec.providerID`, for example `aws:///eu-central-1a/i-0123456789abcdef0`.
+    pub provider_id: Option<String>,
+    /// `metadata.labels`.
+    pub labels: BTreeMap<String, String>,
+    /// The keys of `spec.taints`.
+    pub taints: Vec<String>,
+    /// Whether it is being deleted.
+    pub deleting: bool,
+}

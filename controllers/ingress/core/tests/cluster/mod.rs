@@ -1,0 +1,109 @@
+//! Reads Kubernetes-shaped YAML into a [`Snapshot`], and flags into a [`Config`].
+
+use std::collections::BTreeMap;
+
+use ingress_core::*;
+use isthmus_core::{GoDuration, ObjectRef};
+use serde::Deserialize;
+use serde_yaml_ng::Value;
+
+pub(crate) fn read(yaml: &str, config: &mut Config) -> Snapshot {
+    let mut snapshot = Snapshot::default();
+    for document in serde_yaml_ng::Deserializer::from_str(yaml) {
+        let value = Value::deserialize(document).expect("YAML");
+        match text(&value["kind"]).as_str() {
+            "Ingress" => snapshot.ingresses.push(ingress(&value)),
+            "Node" => snapshot.nodes.push(node(&value)),
+            "Flags" => flags(&value, config),
+            other => panic!("what is a {other:?}?"),
+        }
+    }
+    snapshot
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
+}
+
+fn map(value: &Value) -> BTreeMap<String, String> {
+    let pairs = value.as_mapping().into_iter().flatten();
+    pairs.map(|(key, value)| (text(key), text(value))).collect()
+}
+
+fn list(value: &Value) -> impl Iterator<Item = &Value> {
+    value.as_sequence().into_iter().flatten()
+}
+
+fn ingress(value: &Value) -> Ingress {
+    let metadata = &value["metadata"];
+    let namespace = metadata["namespace"].as_str().unwrap_or("default");
+    let name = text(&metadata["name"]);
+    let annotations = map(&metadata["annotations"]);
+    let from_annotation = annotations.get("kubernetes.io/ingress.class").cloned();
+    Ingress {
+        object: ObjectRef::new("networking.k8s.io/v1", "Ingress", namespace, name),
+        class: match text(&value["spec"]["ingressClassName"]) {
+            class if class.is_empty() => from_annotation.unwrap_or_default(),
+            class => class,
+        },
+        annotations,
+        hosts: list(&value["spec"]["rules"])
+            .map(|rule| text(&rule["host"]))
+            .collect(),
+        status: list(&value["status"]["loadBalancer"]["ingress"])
+            .map(|entry| StatusEntry {
+                hostname: entry["hostname"].as_str().map(str::to_owned),
+                ip: entry["ip"].as_str().map(str::to_owned),
+            })
+            .collect(),
+        deleting: !metadata["deletionTimestamp"].is_null(),
+    }
+}
+
+fn node(value: &Value) -> Node {
+    Node {
+        name: text(&value["metadata"]["name"]),
+        provider_id: value["spec"]["providerID"].as_str().map(str::to_owned),
+        labels: map(&value["metadata"]["labels"]),
+        taints: list(&value["spec"]["taints"])
+            .map(|taint| text(&taint["key"]))
+            .collect(),
+        deleting: !value["metadata"]["deletionTimestamp"].is_null(),
+    }
+}
+
+fn flags(value: &Value, config: &mut Config) {
+    for (flag, value) in value.as_mapping().into_iter().flatten() {
+        let duration = || text(value).parse::<GoDuration>().expect("a duration").0;
+        match text(flag).as_str() {
+            "kind" => {}
+            "cert-ttl-timeout" => config.grace = duration(),
+            "min-load-balancer-age" => config.min_age = duration(),
+            "idle-connection-timeout" => config.idle_timeout = duration().as_secs() as u32,
+            "deregistration-delay-timeout" => {
+                config.target.deregistration_delay = duration().as_secs() as u32;
+            }
+            "ingress-class-filter" => config.classes = ClassFilter::new(&text(value)),
+            "cluster-local-domain" => config.cluster_local_domain = Some(text(value)),
+            "max-certs-alb" => {
+                config.max_certificates = value.as_u64().expect("a number") as usize;
+            }
+            "target-port" => config.target.port = value.as_u64().expect("a port") as u16,
+            "redirect-http-to-https" => config.redirect_http = value.as_bool().expect("a bool"),
+            "stack-termination-protection" => {
+                config.deletion_protection = value.as_bool().expect("a bool");
+            }
+            "additional-stack-tags" => config.extra_tags = map(value),
+            "blacklist-certificate-arns" => {
+                config.blacklist = list(value).map(|arn| Arn::new(text(arn))).collect();
+            }
+            "logs-s3-bucket" => {
+                config.access_logs = Some(AccessLogs {
+                    bucket: text(value),
+                    prefix: String::new(),
+                });
+            }
+            other => panic!("what is the flag {other}?"),
+        }
+    }
+}

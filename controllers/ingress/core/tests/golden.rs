@@ -1,0 +1,241 @@
+//! Decisions as text: every folder of `cases` is a cluster, an AWS account and the
+//! plan that follows. `UPDATE_GOLDEN=1` writes the plans anew.
+//!
+//! * `cluster.yaml`: Ingresses and Nodes as `kubectl` shows them, and a document
+//!   `kind: Flags` for flags that are not at their defaults.
+//! * `aws.yaml`: the certificates, what was there before and what was changed by hand.
+//! * `before.yaml`: the cluster of an hour ago, if AWS is to be in line with one.
+
+mod cluster;
+mod world;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use ingress_core::*;
+use jiff::{SignedDuration, Timestamp};
+use serde::Deserialize;
+use world::{World, certificate, config, decide, network};
+
+const NOW: &str = "2026-11-01T12:00:00Z";
+
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Aws {
+    certificates: Vec<GivenCertificate>,
+    /// How long ago AWS was in line with `before.yaml`, in minutes.
+    settled: Option<i64>,
+    /// How long ago a controller ran on `cluster.yaml` without being carried to the end, in minutes.
+    seen: Option<i64>,
+    /// How many steps of the plan for `cluster.yaml` were carried out before the controller died.
+    cut_off_after: Option<usize>,
+    drift: Drift,
+    no_subnets: bool,
+    no_security_group: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct GivenCertificate {
+    id: String,
+    names: Vec<String>,
+    not_after: Option<Timestamp>,
+    #[serde(default)]
+    untrusted: bool,
+    /// Not there when AWS was in line with `before.yaml`.
+    #[serde(default)]
+    new: bool,
+    /// Not there any more.
+    #[serde(default)]
+    gone: bool,
+}
+
+/// What was changed by hand, on every load balancer.
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Drift {
+    attributes: BTreeMap<String, String>,
+    security_group: Option<String>,
+    health_check_path: Option<String>,
+    delete_listener: Option<u16>,
+    untag_listener: Option<u16>,
+    without_tags: bool,
+    tags: BTreeMap<String, String>,
+    targets: BTreeSet<String>,
+    unhealthy: bool,
+    provisioning: bool,
+    failed: bool,
+}
+
+#[test]
+fn cases() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases");
+    let mut cases: Vec<_> = std::fs::read_dir(folder)
+        .expect("the cases")
+        .map(|entry| entry.expect("readable").path())
+        .collect();
+    cases.sort();
+    assert!(cases.len() >= 12, "only {} cases", cases.len());
+    let wrong: Vec<_> = cases.iter().filter_map(|case| compare(case)).collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+fn compare(case: &Path) -> Option<String> {
+    let found = run(case);
+    let golden = case.join("plan.txt");
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        std::fs::write(&golden, &found).expect("writable");
+        return None;
+    }
+    let expected = std::fs::read_to_string(&golden).unwrap_or_default();
+    (found != expected).then(|| {
+        format!(
+            "{}: expected\n{expected}\nbut found\n{found}",
+            case.display()
+        )
+    })
+}
+
+fn run(case: &Path) -> String {
+    let read = |name: &str| std::fs::read_to_string(case.join(name)).ok();
+    let aws = read("aws.yaml").unwrap_or_default();
+    let aws: Aws = serde_yaml_ng::from_str(&aws).unwrap_or_else(|e| panic!("{case:?}: {e}"));
+    let now: Timestamp = NOW.parse().expect("a time");
+    let ago = |minutes| now - SignedDuration::from_mins(minutes);
+    let mut config = config();
+    let mut world = World::default();
+    let mut told = BTreeMap::new();
+    if let Some(before) = read("before.yaml") {
+        let mut snapshot = cluster::read(&before, &mut config);
+        surround(&mut snapshot, &aws, |given| !given.new);
+        world.settle(&mut snapshot, &config, ago(aws.settled.unwrap_or(60)));
+        told = snapshot
+            .ingresses
+            .into_iter()
+            .map(|i| (i.object, i.status))
+            .collect();
+        config = world::config();
+    }
+    let text = read("cluster.yaml").unwrap_or_else(|| panic!("{case:?} has no cluster.yaml"));
+    let mut snapshot = cluster::read(&text, &mut config);
+    surround(&mut snapshot, &aws, |given| !given.gone);
+    for ingress in &mut snapshot.ingresses {
+        if ingress.status.is_empty() {
+            ingress.status = told.get(&ingress.object).cloned().unwrap_or_default();
+        }
+    }
+    if let Some(minutes) = aws.seen {
+        let run = decide(&snapshot, &world.observed, &config, ago(minutes));
+        for step in run.plan.active() {
+            world.apply(&step.action, ago(minutes));
+        }
+    }
+    if let Some(steps) = aws.cut_off_after {
+        let run = decide(&snapshot, &world.observed, &config, now);
+        for step in run.plan.active().take(steps) {
+            world.apply(&step.action, now);
+        }
+    }
+    drift(&mut world.observed, &aws.drift);
+    say(&decide(&snapshot, &world.observed, &config, now))
+}
+
+fn surround(snapshot: &mut Snapshot, aws: &Aws, there: impl Fn(&GivenCertificate) -> bool) {
+    snapshot.network = network();
+    if aws.no_subnets {
+        snapshot.network.subnets.clear();
+    }
+    if aws.no_security_group {
+        snapshot.network.security_groups.clear();
+    }
+    snapshot.certificates = aws
+        .certificates
+        .iter()
+        .filter(|given| there(given))
+        .map(|given| {
+            let names: Vec<_> = given.names.iter().map(String::as_str).collect();
+            let standard = certificate(&given.id, &names);
+            Certificate {
+                not_after: given.not_after.unwrap_or(standard.not_after),
+                trusted: !given.untrusted,
+                ..standard
+            }
+        })
+        .collect();
+}
+
+fn drift(observed: &mut Observed, drift: &Drift) {
+    for balancer in observed.load_balancers.values_mut() {
+        balancer.attributes.extend(drift.attributes.clone());
+        if let Some(group) = &drift.security_group {
+            balancer.security_groups = BTreeSet::from([group.clone()]);
+        }
+        if let Some(port) = drift.delete_listener {
+            balancer.listeners.remove(&port);
+        }
+        if let Some(listener) = drift
+            .untag_listener
+            .and_then(|p| balancer.listeners.get_mut(&p))
+        {
+            listener.tags.clear();
+        }
+        if drift.without_tags {
+            balancer.tags.clear();
+        }
+        balancer.tags.extend(drift.tags.clone());
+        if drift.provisioning {
+            balancer.state = State::Provisioning;
+        }
+        if drift.failed {
+            balancer.state = State::Failed;
+        }
+    }
+    for group in observed.target_groups.values_mut() {
+        if let (Some(path), Some(check)) = (&drift.health_check_path, &mut group.health_check) {
+            check.path.clone_from(path);
+        }
+        for id in &drift.targets {
+            group.targets.insert(id.clone(), Health::NotHealthy);
+        }
+        if drift.unhealthy {
+            group
+                .targets
+                .values_mut()
+                .for_each(|health| *health = Health::NotHealthy);
+        }
+    }
+}
+
+fn say(run: &world::Run) -> String {
+    let mut text = format!("# plan\n{}", run.plan);
+    if !run.rejections.is_empty() {
+        text.push_str("\n# rejections\n");
+        for rejection in &run.rejections {
+            text.push_str(&format!("{rejection}\n"));
+        }
+    }
+    let statuses = &run.statuses;
+    if !statuses.changes.is_empty() {
+        text.push_str("\n# status\n");
+        for change in &statuses.changes {
+            let entries: Vec<_> = change
+                .entries
+                .iter()
+                .filter_map(|entry| entry.hostname.as_deref().or(entry.ip.as_deref()))
+                .collect();
+            text.push_str(&format!("{}: [{}]\n", change.object, entries.join(", ")));
+        }
+    }
+    for (what, names) in [
+        ("being set up", &statuses.provisioning),
+        ("no healthy target", &statuses.unhealthy),
+    ] {
+        for name in names {
+            text.push_str(&format!("\n# waiting\n{name}: {what}\n"));
+        }
+    }
+    if let Some(wake) = run.wake {
+        text.push_str(&format!("\n# again at\n{wake}\n"));
+    }
+    text
+}

@@ -1,0 +1,478 @@
+//! A fake ELBv2 for plans: it carries actions out on an [`Observed`], refuses what
+//! AWS refuses, and panics when something without our marks is touched.
+#![allow(dead_code)]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use ingress_core::*;
+use isthmus_core::{ObjectRef, Ownership, Plan, Rejection, RemovalLimit};
+use jiff::Timestamp;
+
+pub(crate) fn ownership() -> Ownership {
+    Ownership::new(
+        Ownership::DEFAULT_TAG_PREFIX,
+        "aws:123456789012:eu-central-1:kube-1",
+        "kube-ingress-aws-controller",
+    )
+}
+
+/// The defaults of the flags.
+pub(crate) fn config() -> Config {
+    Config {
+        ownership: ownership(),
+        vpc: "vpc-1".into(),
+        classes: ClassFilter::default(),
+        cluster_local_domain: None,
+        defaults: Defaults {
+            ip_address_type: IpAddressType::Ipv4,
+        },
+        max_certificates: 24,
+        blacklist: BTreeSet::new(),
+        ssl_policy: "ELBSecurityPolicy-2016-08".parse().expect("a policy"),
+        redirect_http: false,
+        target: TargetConfig {
+            port: 9999,
+            protocol: Protocol::Http,
+            health_check: HealthCheck {
+                protocol: Protocol::Http,
+                path: "/kube-system/healthz".into(),
+                port: 9999,
+                interval: 10,
+                timeout: 5,
+                healthy_threshold: 5,
+                unhealthy_threshold: 2,
+            },
+            deregistration_delay: 300,
+        },
+        nodes: NodeSelector::default(),
+        idle_timeout: 60,
+        access_logs: None,
+        deletion_protection: false,
+        extra_tags: BTreeMap::new(),
+        grace: Duration::from_secs(3600),
+        min_age: Duration::from_secs(360),
+    }
+}
+
+/// Two public and two private subnets and a security group.
+pub(crate) fn network() -> Network {
+    let subnet = |id: &str, zone: &str, public, role: &str| Subnet {
+        id: id.into(),
+        zone: zone.into(),
+        public,
+        tags: BTreeMap::from([
+            (ownership().cluster_tag().to_owned(), "shared".into()),
+            (role.to_owned(), "1".into()),
+        ]),
+    };
+    Network {
+        subnets: vec![
+            subnet("subnet-1", "eu-central-1a", true, "kubernetes.io/role/elb"),
+            subnet("subnet-2", "eu-central-1b", true, "kubernetes.io/role/elb"),
+            subnet(
+                "subnet-3",
+                "eu-central-1a",
+                false,
+                "kubernetes.io/role/internal-elb",
+            ),
+            subnet(
+                "subnet-4",
+                "eu-central-1b",
+                false,
+                "kubernetes.io/role/internal-elb",
+            ),
+        ],
+        security_groups: vec![SecurityGroup {
+            id: "sg-1".into(),
+            tags: ownership().tags(),
+        }],
+    }
+}
+
+pub(crate) fn certificate(id: &str, names: &[&str]) -> Certificate {
+    Certificate {
+        arn: Arn::new(format!(
+            "arn:aws:acm:eu-central-1:123456789012:certificate/{id}"
+        )),
+        names: names.iter().map(|n| (*n).to_owned()).collect(),
+        not_before: "2026-01-01T00:00:00Z".parse().expect("a time"),
+        not_after: "2027-12-31T00:00:00Z".parse().expect("a time"),
+        trusted: true,
+    }
+}
+
+pub(crate) fn ingress(namespace: &str, name: &str, hosts: &[&str]) -> Ingress {
+    Ingress {
+        object: ObjectRef::new("networking.k8s.io/v1", "Ingress", namespace, name),
+        class: String::new(),
+        annotations: BTreeMap::new(),
+        hosts: hosts.iter().map(|h| (*h).to_owned()).collect(),
+        status: Vec::new(),
+        deleting: false,
+    }
+}
+
+pub(crate) fn node(id: &str) -> Node {
+    Node {
+        name: id.into(),
+        provider_id: Some(format!("aws:///eu-central-1a/{id}")),
+        ..Node::default()
+    }
+}
+
+/// What one run decides.
+pub(crate) struct Run {
+    pub(crate) plan: Plan<Action>,
+    pub(crate) rejections: Vec<Rejection>,
+    pub(crate) statuses: Statuses,
+    pub(crate) wake: Option<Timestamp>,
+}
+
+/// The pure part of a run, as the controller strings it together.
+pub(crate) fn decide(
+    snapshot: &Snapshot,
+    observed: &Observed,
+    config: &Config,
+    now: Timestamp,
+) -> Run {
+    let (desired, mut rejections) = desired(snapshot, config, now);
+    let mut planned = plan(&desired, observed, config, now);
+    rejections.append(&mut planned.rejections);
+    let empty = snapshot.certificates.is_empty();
+    check(
+        &mut planned.plan,
+        observed,
+        config,
+        empty,
+        &RemovalLimit::default(),
+    );
+    Run {
+        statuses: status(&desired, observed, config, now),
+        plan: planned.plan,
+        rejections,
+        wake: planned.wake,
+    }
+}
+
+/// AWS and the statuses in the cluster.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct World {
+    pub(crate) observed: Observed,
+    pub(crate) made: u32,
+}
+
+impl World {
+    /// Runs until nothing is left to do, as the controller does, and writes the statuses.
+    pub(crate) fn settle(&mut self, snapshot: &mut Snapshot, config: &Config, now: Timestamp) {
+        for _ in 0..5 {
+            let run = decide(snapshot, &self.observed, config, now);
+            for step in run.plan.active() {
+                self.apply(&step.action, now);
+            }
+            write(snapshot, &run.statuses);
+            for balancer in self.observed.load_balancers.values_mut() {
+                balancer.state = State::Active;
+            }
+            let statuses = &run.statuses;
+            let quiet = statuses.changes.is_empty() && statuses.provisioning.is_empty();
+            if run.plan.active().count() == 0 && quiet {
+                return;
+            }
+        }
+        panic!("not settled after five runs");
+    }
+
+    /// Carries out one action.
+    pub(crate) fn apply(&mut self, action: &Action, now: Timestamp) {
+        match &action.operation {
+            Operation::CreateLoadBalancer(new) => self.create_load_balancer(new, now),
+            Operation::CreateTargetGroup(new) => self.create_target_group(new),
+            Operation::CreateListener(spec) => self.create_listener(spec),
+            Operation::SetListener(spec) => self.set_listener(spec),
+            Operation::SetAttributes {
+                load_balancer,
+                attributes,
+            } => {
+                self.balancer(load_balancer)
+                    .attributes
+                    .extend(attributes.clone());
+            }
+            Operation::SetSecurityGroup {
+                load_balancer,
+                security_group,
+            } => {
+                self.balancer(load_balancer).security_groups =
+                    BTreeSet::from([security_group.clone()]);
+            }
+            Operation::SetSubnets {
+                load_balancer,
+                subnets,
+            } => {
+                self.balancer(load_balancer).subnets = subnets.clone();
+            }
+            Operation::DeleteLoadBalancer { load_balancer } => {
+                let gone = self.balancer(load_balancer).clone();
+                assert_ne!(
+                    gone.attributes
+                        .get("deletion_protection.enabled")
+                        .map(String::as_str),
+                    Some("true"),
+                    "OperationNotPermitted"
+                );
+                self.observed.load_balancers.remove(load_balancer);
+                for group in self.observed.target_groups.values_mut() {
+                    group.load_balancers.remove(&gone.arn);
+                }
+            }
+            Operation::DeleteListener {
+                load_balancer,
+                port,
+            } => {
+                let balancer = self.balancer(load_balancer);
+                let listener = balancer.listeners.remove(port).expect("ListenerNotFound");
+                owned(&listener.tags);
+                self.recount();
+            }
+            Operation::Attach {
+                load_balancer,
+                certificate,
+            } => {
+                let listener = self.https(load_balancer);
+                listener.certificates.insert(certificate.clone());
+                assert!(listener.certificates.len() <= 25, "TooManyCertificates");
+            }
+            Operation::Detach {
+                load_balancer,
+                certificate,
+            } => {
+                let gone = self.https(load_balancer).certificates.remove(certificate);
+                assert!(gone, "CertificateNotFound");
+            }
+            Operation::AddTags { resource, tags } => {
+                self.tags(resource).extend(tags.clone());
+                assert!(self.tags(resource).len() <= 50, "TooManyTags");
+            }
+            Operation::RemoveTags { resource, keys } => {
+                self.tags(resource).retain(|key, _| !keys.contains(key));
+            }
+            _ => self.apply_to_target_group(&action.operation),
+        }
+    }
+
+    fn apply_to_target_group(&mut self, operation: &Operation) {
+        match operation {
+            Operation::SetHealthCheck {
+                target_group,
+                health_check,
+            } => {
+                self.group(target_group).health_check = Some(health_check.clone());
+            }
+            Operation::SetTargetGroupAttributes {
+                target_group,
+                attributes,
+            } => {
+                self.group(target_group)
+                    .attributes
+                    .extend(attributes.clone());
+            }
+            Operation::Register {
+                target_group,
+                targets,
+            } => {
+                let targets = targets.iter().map(|id| (id.clone(), Health::Healthy));
+                self.group(target_group).targets.extend(targets);
+            }
+            Operation::Deregister {
+                target_group,
+                targets,
+                ..
+            } => {
+                self.group(target_group)
+                    .targets
+                    .retain(|id, _| !targets.contains(id));
+            }
+            Operation::DeleteTargetGroup { target_group } => {
+                assert!(
+                    self.group(target_group).load_balancers.is_empty(),
+                    "ResourceInUse"
+                );
+                self.observed.target_groups.remove(target_group);
+            }
+            other => panic!("not for target groups: {other:?}"),
+        }
+    }
+
+    fn arn(&mut self, what: &str, name: &str) -> Arn {
+        self.made += 1;
+        let made = self.made;
+        Arn::new(format!(
+            "arn:aws:elasticloadbalancing:eu-central-1:123456789012:{what}/{name}/{made:016x}"
+        ))
+    }
+
+    fn create_load_balancer(&mut self, new: &NewLoadBalancer, now: Timestamp) {
+        assert!(new.name.len() <= 32, "ValidationError");
+        assert!(new.subnets.len() >= 2, "ValidationError");
+        owned(&new.tags);
+        let arn = self.arn("loadbalancer/app", &new.name);
+        let prefix = if new.scheme == Scheme::Internal {
+            "internal-"
+        } else {
+            ""
+        };
+        let balancer = LoadBalancer {
+            arn,
+            dns_name: format!("{prefix}{}-1234.eu-central-1.elb.amazonaws.com", new.name),
+            state: State::Provisioning,
+            created: now,
+            security_groups: BTreeSet::from([new.security_group.clone()]),
+            subnets: new.subnets.clone(),
+            tags: new.tags.clone(),
+            attributes: BTreeMap::new(),
+            listeners: BTreeMap::new(),
+        };
+        let before = self
+            .observed
+            .load_balancers
+            .insert(new.name.clone(), balancer);
+        assert!(before.is_none(), "DuplicateLoadBalancerName");
+    }
+
+    fn create_target_group(&mut self, new: &DesiredTargetGroup) {
+        assert!(new.name.len() <= 32, "ValidationError");
+        owned(&new.tags);
+        let group = TargetGroup {
+            arn: self.arn("targetgroup", &new.name),
+            protocol: Some(new.protocol),
+            port: new.port,
+            health_check: Some(new.health_check.clone()),
+            tags: new.tags.clone(),
+            attributes: BTreeMap::new(),
+            targets: BTreeMap::new(),
+            load_balancers: BTreeSet::new(),
+        };
+        let before = self.observed.target_groups.insert(new.name.clone(), group);
+        assert!(before.is_none(), "DuplicateTargetGroupName");
+    }
+
+    fn create_listener(&mut self, spec: &ListenerSpec) {
+        owned(&spec.tags);
+        let listener = Listener {
+            arn: self.arn("listener/app", &spec.load_balancer),
+            protocol: String::new(),
+            ssl_policy: None,
+            action: ListenerAction::Other,
+            default_certificate: None,
+            certificates: BTreeSet::new(),
+            tags: spec.tags.clone(),
+        };
+        let listeners = &mut self.balancer(&spec.load_balancer).listeners;
+        assert!(
+            listeners.insert(spec.port, listener).is_none(),
+            "DuplicateListener"
+        );
+        self.set_listener(spec);
+    }
+
+    fn set_listener(&mut self, spec: &ListenerSpec) {
+        let action = spec.action.as_ref().map(|action| match action {
+            DefaultAction::Forward(name) => ListenerAction::Forward(self.group(name).arn.clone()),
+            DefaultAction::RedirectToHttps => ListenerAction::RedirectToHttps,
+        });
+        let balancer = self.balancer(&spec.load_balancer);
+        let listener = balancer
+            .listeners
+            .get_mut(&spec.port)
+            .expect("ListenerNotFound");
+        owned(&listener.tags);
+        if let Some(protocol) = spec.protocol {
+            listener.protocol = protocol.to_string();
+        }
+        if let Some(policy) = spec.ssl_policy {
+            listener.ssl_policy = Some(policy.to_string());
+        }
+        if let Some(certificate) = &spec.default_certificate {
+            listener.default_certificate = Some(certificate.clone());
+        }
+        if let Some(action) = action {
+            listener.action = action;
+        }
+        let https = listener.protocol == "HTTPS";
+        assert_eq!(
+            https,
+            listener.default_certificate.is_some(),
+            "CertificateNotFound"
+        );
+        self.recount();
+    }
+
+    /// Which load balancers use which target group.
+    fn recount(&mut self) {
+        for group in self.observed.target_groups.values_mut() {
+            group.load_balancers = self
+                .observed
+                .load_balancers
+                .values()
+                .filter(|balancer| balancer.forwards().any(|arn| *arn == group.arn))
+                .map(|balancer| balancer.arn.clone())
+                .collect();
+        }
+    }
+
+    fn balancer(&mut self, name: &str) -> &mut LoadBalancer {
+        let balancer = self
+            .observed
+            .load_balancers
+            .get_mut(name)
+            .expect("LoadBalancerNotFound");
+        owned(&balancer.tags);
+        balancer
+    }
+
+    fn group(&mut self, name: &str) -> &mut TargetGroup {
+        let group = self
+            .observed
+            .target_groups
+            .get_mut(name)
+            .expect("TargetGroupNotFound");
+        owned(&group.tags);
+        group
+    }
+
+    fn https(&mut self, name: &str) -> &mut Listener {
+        let listener = self
+            .balancer(name)
+            .listeners
+            .get_mut(&443)
+            .expect("ListenerNotFound");
+        owned(&listener.tags);
+        listener
+    }
+
+    fn tags(&mut self, resource: &Resource) -> &mut BTreeMap<String, String> {
+        match resource {
+            Resource::LoadBalancer(name) => &mut self.balancer(name).tags,
+            Resource::TargetGroup(name) => &mut self.group(name).tags,
+        }
+    }
+}
+
+/// Nothing without our marks is ever touched.
+fn owned(tags: &BTreeMap<String, String>) {
+    assert!(
+        is_ours(&ownership(), tags),
+        "touched what is not ours: {tags:?}"
+    );
+}
+
+/// Writes statuses into the Ingresses.
+pub(crate) fn write(snapshot: &mut Snapshot, statuses: &Statuses) {
+    for change in &statuses.changes {
+        for ingress in &mut snapshot.ingresses {
+            if ingress.object == change.object {
+                ingress.status = change.entries.clone();
+            }
+        }
+    }
+}

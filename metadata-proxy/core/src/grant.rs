@@ -1,0 +1,290 @@
+//! What a pod may have: its role, and how the role is assumed for it.
+
+use std::collections::BTreeMap;
+
+use crate::allow_list::{AllowList, AllowListError, PatternFormat};
+use crate::pod::Pod;
+use crate::role::{BaseArn, RoleArn, RoleError};
+
+/// Everything that makes one session different from another. It is what STS is
+/// asked for and the key of the cache, so that a session is never given to a pod
+/// that would have asked for another.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Grant {
+    /// The role to assume.
+    pub role: RoleArn,
+    /// [`sts:ExternalId`](https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_common-scenarios_third-party.html), if the pod names one.
+    pub external_id: Option<String>,
+    /// `<namespace>.<pod>`, cut to the 64 characters that STS takes.
+    pub session_name: String,
+    /// [Session tags](https://docs.aws.amazon.com/IAM/latest/UserGuide/id_session-tags.html), in the names that EKS Pod Identity uses.
+    pub session_tags: BTreeMap<String, String>,
+    /// The pod for which the session is: two pods never share one, even where
+    /// their names are equal after the cut or one follows the other.
+    pub pod_uid: String,
+}
+
+/// Which roles pods may have, as the flags say.
+#[derive(Clone, Debug, Default)]
+pub struct RoleRules {
+    /// `--base-role-arn`, or what was discovered.
+    pub base: Option<BaseArn>,
+    /// `--default-role`, or what was discovered: for pods without the annotation.
+    pub default_role: Option<String>,
+    /// `--namespace-restrictions` and its format; `None` if every role is allowed.
+    pub restrictions: Option<PatternFormat>,
+    /// `--session-tags`: the name of the cluster for `eks-cluster-name` (may be empty), if tags are wanted.
+    pub session_tags: Option<String>,
+}
+
+/// What the rules say about one pod.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RoleState {
+    /// It may have this.
+    Granted(Grant),
+    /// It has no role annotation, or an empty one, and there is no default.
+    None,
+    /// What it asks for cannot be read.
+    Invalid(GrantError),
+    /// Its namespace does not allow the role.
+    NotAllowed(RoleArn),
+    /// The watch has not shown its namespace yet.
+    NamespaceUnknown,
+}
+
+/// Why a pod's annotations name nothing that it could have.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum GrantError {
+    /// The role.
+    #[error(transparent)]
+    Role(#[from] RoleError),
+    /// The external id.
+    #[error("{0:?} is not an external id; allowed: 2 to 1224 letters, digits and the characters _+=,.@:/-")]
+    ExternalId(String),
+}
+
+/// The allow-lists of all namespaces.
+#[derive(Clone, Debug, Default)]
+pub struct Namespaces {
+    by_name: BTreeMap<String, Option<AllowList>>,
+}
+
+impl Namespaces {
+    /// A namespace was created or changed. `annotation` is its allow-list as
+    /// written; none, or one that is wrong, allows nothing.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the annotation, for its author. The namespace is taken all the same.
+    pub fn apply(
+        &mut self,
+        name: &str,
+        annotation: Option<&str>,
+        format: PatternFormat,
+    ) -> Result<(), AllowListError> {
+        let list = annotation.map(|text| AllowList::parse(text, format)).transpose();
+        let (list, result) = match list {
+            Ok(list) => (list, Ok(())),
+            Err(error) => (None, Err(error)),
+        };
+        self.by_name.insert(name.to_owned(), list);
+        result
+    }
+
+    /// A namespace is deleted.
+    pub fn delete(&mut self, name: &str) {
+        self.by_name.remove(name);
+    }
+
+    /// The watch was begun anew and these are the names of all namespaces.
+    pub fn retain(&mut self, names: &std::collections::BTreeSet<String>) {
+        self.by_name.retain(|name, _| names.contains(name));
+    }
+}
+
+impl RoleRules {
+    /// What `pod` may have.
+    #[must_use]
+    pub fn role_of(&self, pod: &Pod, namespaces: &Namespaces) -> RoleState {
+        // An empty annotation is a pod's way to have no role in spite of a default.
+        let text = pod.role.as_ref().or(self.default_role.as_ref());
+        let Some(text) = text.filter(|text| !text.is_empty()) else {
+            return RoleState::None;
+        };
+        let grant = match self.grant(pod, text) {
+            Ok(grant) => grant,
+            Err(error) => return RoleState::Invalid(error),
+        };
+        if self.restrictions.is_none() || self.is_default(&grant.role) {
+            return RoleState::Granted(grant);
+        }
+        match namespaces.by_name.get(&pod.namespace) {
+            None => RoleState::NamespaceUnknown,
+            Some(Some(list)) if list.allows(&grant.role, self.base.as_ref()) => RoleState::Granted(grant),
+            Some(_) => RoleState::NotAllowed(grant.role),
+        }
+    }
+
+    fn grant(&self, pod: &Pod, role: &str) -> Result<Grant, GrantError> {
+        if let Some(id) = pod.external_id.as_ref().filter(|id| !is_external_id(id)) {
+            return Err(GrantError::ExternalId(id.clone()));
+        }
+        Ok(Grant {
+            role: RoleArn::resolve(role, self.base.as_ref())?,
+            external_id: pod.external_id.clone(),
+            session_name: session_name(pod),
+            session_tags: self.session_tags.as_deref().map_or_else(BTreeMap::new, |cluster| tags(pod, cluster)),
+            pod_uid: pod.uid.clone(),
+        })
+    }
+
+    /// The default role is an operator's choice: every namespace may have it.
+    fn is_default(&self, role: &RoleArn) -> bool {
+        self.default_role
+            .as_ref()
+            .and_then(|text| RoleArn::resolve(text, self.base.as_ref()).ok())
+            .is_some_and(|default| default == *role)
+    }
+}
+
+/// [`ExternalId`](https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html): `[\w+=,.@:\/-]*`, 2 to 1224 of them.
+fn is_external_id(text: &str) -> bool {
+    (2..=1224).contains(&text.len())
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_+=,.@:/-".contains(&b))
+}
+
+/// [`RoleSessionName`](https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html):
+/// 2 to 64 of `[\w+=,.@-]`, which the names of namespaces and pods are made of.
+fn session_name(pod: &Pod) -> String {
+    let mut name: String = format!("{}.{}", pod.namespace, pod.name)
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() || "_+=,.@-".contains(c) { c } else { '-' })
+        .collect();
+    name.truncate(64);
+    name
+}
+
+/// The tags of [EKS Pod Identity](https://docs.aws.amazon.com/eks/latest/userguide/pod-id-abac.html).
+fn tags(pod: &Pod, cluster: &str) -> BTreeMap<String, String> {
+    [
+        ("eks-cluster-name", cluster),
+        ("kubernetes-namespace", &pod.namespace),
+        ("kubernetes-service-account", &pod.service_account),
+        ("kubernetes-pod-name", &pod.name),
+        ("kubernetes-pod-uid", &pod.uid),
+    ]
+    .into_iter()
+    .filter(|(_, value)| !value.is_empty())
+    .map(|(key, value)| (key.to_owned(), value.to_owned()))
+    .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture::pod;
+
+    fn rules() -> RoleRules {
+        RoleRules {
+            base: Some(BaseArn::parse("arn:aws:iam::1:role").unwrap()),
+            ..RoleRules::default()
+        }
+    }
+
+    fn with_role(role: &str) -> Pod {
+        Pod { role: Some(role.into()), ..pod("a") }
+    }
+
+    fn granted(rules: &RoleRules, pod: &Pod) -> Option<String> {
+        match rules.role_of(pod, &Namespaces::default()) {
+            RoleState::Granted(grant) => Some(grant.role.to_string()),
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn the_default_is_for_pods_without_the_annotation() {
+        let rules = RoleRules { default_role: Some("plain".into()), ..rules() };
+        assert_eq!(granted(&rules, &pod("a")).unwrap(), "arn:aws:iam::1:role/plain");
+        assert_eq!(granted(&rules, &with_role("x")).unwrap(), "arn:aws:iam::1:role/x");
+        let empty = rules.role_of(&with_role(""), &Namespaces::default());
+        assert_eq!(empty, RoleState::None);
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_said() {
+        let state = rules().role_of(&with_role("a b"), &Namespaces::default());
+        assert_eq!(state, RoleState::Invalid(RoleError::NotARole("a b".into()).into()));
+        for id in ["", "x", "a b", "a\nb", &"x".repeat(1225)] {
+            let pod = Pod { external_id: Some(id.into()), ..with_role("x") };
+            let state = rules().role_of(&pod, &Namespaces::default());
+            assert_eq!(state, RoleState::Invalid(GrantError::ExternalId(id.into())));
+        }
+    }
+
+    #[test]
+    fn namespaces_decide_where_they_are_asked() {
+        let rules = RoleRules {
+            restrictions: Some(PatternFormat::Glob),
+            default_role: Some("plain".into()),
+            ..rules()
+        };
+        let mut namespaces = Namespaces::default();
+        let state = |namespaces: &Namespaces, role: &str| rules.role_of(&with_role(role), namespaces);
+        assert_eq!(state(&namespaces, "role-a"), RoleState::NamespaceUnknown);
+        assert!(matches!(state(&namespaces, "plain"), RoleState::Granted(_)), "the default is for all");
+        namespaces.apply("shop", Some(r#"["role-*"]"#), PatternFormat::Glob).unwrap();
+        assert!(matches!(state(&namespaces, "role-a"), RoleState::Granted(_)));
+        assert!(matches!(state(&namespaces, "admin"), RoleState::NotAllowed(_)));
+        namespaces.apply("shop", None, PatternFormat::Glob).unwrap();
+        assert!(matches!(state(&namespaces, "role-a"), RoleState::NotAllowed(_)), "no list allows nothing");
+        namespaces.apply("shop", Some("role-*"), PatternFormat::Glob).unwrap_err();
+        assert!(matches!(state(&namespaces, "role-a"), RoleState::NotAllowed(_)), "nor does a wrong one");
+        namespaces.delete("shop");
+        assert_eq!(state(&namespaces, "role-a"), RoleState::NamespaceUnknown);
+    }
+
+    #[test]
+    fn sessions_are_of_one_pod() {
+        let RoleState::Granted(grant) = rules().role_of(&with_role("x"), &Namespaces::default()) else {
+            panic!("no role");
+        };
+        assert_eq!(grant.session_name, "shop.a");
+        assert_eq!(grant.session_tags, BTreeMap::new());
+        let long = Pod { name: "x".repeat(253), ..with_role("x") };
+        assert_eq!(session_name(&long).len(), 64);
+        let tagged = RoleRules { session_tags: Some("kube-1".into()), ..rules() };
+        let RoleState::Granted(tagged) = tagged.role_of(&with_role("x"), &Namespaces::default()) else {
+            panic!("no role");
+        };
+        assert_ne!(tagged, grant);
+        let tags: Vec<_> = tagged.session_tags.iter().map(|(k, v)| format!("{k}={v}")).collect();
+        assert_eq!(
+            tags,
+            [
+                "eks-cluster-name=kube-1",
+                "kubernetes-namespace=shop",
+                "kubernetes-pod-name=a",
+                "kubernetes-pod-uid=uid-a",
+                "kubernetes-service-account=default",
+            ]
+        );
+    }
+
+    #[test]
+    fn everything_that_changes_the_session_is_in_the_key() {
+        let grant = |pod: &Pod| match rules().role_of(pod, &Namespaces::default()) {
+            RoleState::Granted(grant) => grant,
+            other => panic!("{other:?}"),
+        };
+        let first = grant(&with_role("x"));
+        for other in [
+            with_role("y"),
+            Pod { external_id: Some("id".into()), ..with_role("x") },
+            Pod { uid: "another".into(), ..with_role("x") },
+            Pod { name: "b".into(), ..with_role("x") },
+        ] {
+            assert_ne!(grant(&other), first);
+        }
+    }
+}
