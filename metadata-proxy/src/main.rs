@@ -1,2 +1,29 @@
-//! To come.
-fn main() {}
+//! isthmus-metadata-proxy: hands each pod the STS credentials of the role it is
+//! annotated with, at the address of the EC2 instance metadata, and nothing else.
+
+mod args;
+mod aws;
+mod cluster;
+mod command;
+mod config;
+mod credentials;
+mod directory;
+mod discover;
+mod duplicates;
+#[cfg(test)]
+mod fixture;
+mod health;
+mod imds;
+mod metrics;
+mod netfilter;
+mod page;
+mod proxy;
+mod report;
+mod respond;
+mod server;
+mod start;
+mod watch;
+
+fn main() -> std::process::ExitCode {
+    proxy::main()
+}

@@ -1,2 +1,20 @@
-//! To come.
-fn main() {}
+//! `isthmus-dns`: keeps Route 53 in step with the Ingresses of a cluster.
+//!
+//! Takes a zone over from external-dns (and Mate) as it is: the same flags,
+//! annotations and ownership records. The decisions are in [`dns_core`]; this is
+//! the shell around them.
+
+mod apply;
+mod args;
+mod aws;
+mod config;
+mod controller;
+mod error;
+mod metrics;
+mod observe;
+mod report;
+mod watch;
+
+fn main() -> std::process::ExitCode {
+    isthmus_runtime::main::<controller::Dns>()
+}

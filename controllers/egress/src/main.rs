@@ -1,2 +1,25 @@
-//! To come.
-fn main() {}
+//! `isthmus-egress`: gives chosen destinations fixed source addresses.
+//!
+//! ConfigMaps labelled `egress=static` name networks; traffic to them leaves
+//! each availability zone through a NAT gateway whose Elastic IP stays the same.
+//! The decisions are in [`egress_core`]; this is the shell around them.
+
+mod answers;
+mod apply;
+mod args;
+mod aws;
+mod config;
+mod controller;
+mod discover;
+mod error;
+mod memory;
+mod metrics;
+mod observe;
+mod page;
+mod reconcile;
+mod report;
+mod watch;
+
+fn main() -> std::process::ExitCode {
+    isthmus_runtime::main::<controller::Egress>()
+}

@@ -80,7 +80,10 @@ impl Answer {
     #[must_use]
     pub fn token(token: &str, ttl: TokenTtl) -> Self {
         Self {
-            header: Some(("x-aws-ec2-metadata-token-ttl-seconds", ttl.seconds().to_string())),
+            header: Some((
+                "x-aws-ec2-metadata-token-ttl-seconds",
+                ttl.seconds().to_string(),
+            )),
             ..Self::ok(TEXT, token)
         }
     }
@@ -127,7 +130,10 @@ impl Answer {
     /// kube2iam's `/healthz`.
     #[must_use]
     pub fn health(host_ip: &str, instance_id: &str) -> Self {
-        let health = Health { host_ip, instance_id };
+        let health = Health {
+            host_ip,
+            instance_id,
+        };
         Self::ok(JSON, serde_json::to_vec(&health).unwrap_or_default())
     }
 }
@@ -148,7 +154,10 @@ mod tests {
             base: Some(BaseArn::parse("arn:aws:iam::1:role").unwrap()),
             ..RoleRules::default()
         };
-        let pod = Pod { role: Some(role.into()), ..pod("a") };
+        let pod = Pod {
+            role: Some(role.into()),
+            ..pod("a")
+        };
         match rules.role_of(&pod, &Namespaces::default()) {
             RoleState::Granted(grant) => grant,
             other => panic!("{other:?}"),
@@ -176,15 +185,24 @@ mod tests {
     fn a_token_says_how_long_it_lives() {
         let answer = Answer::token("abc", TokenTtl::parse(b"60").unwrap());
         assert_eq!(text(&answer), "abc");
-        assert_eq!(answer.header, Some(("x-aws-ec2-metadata-token-ttl-seconds", "60".to_owned())));
+        assert_eq!(
+            answer.header,
+            Some(("x-aws-ec2-metadata-token-ttl-seconds", "60".to_owned()))
+        );
     }
 
     #[test]
     fn the_role_list_is_the_name_alone() {
         let base = BaseArn::parse("arn:aws:iam::1:role").unwrap();
-        assert_eq!(text(&Answer::role_list(&grant("role-a"), Some(&base))), "role-a");
+        assert_eq!(
+            text(&Answer::role_list(&grant("role-a"), Some(&base))),
+            "role-a"
+        );
         let foreign = grant("arn:aws:iam::2:role/p/x");
-        assert_eq!(text(&Answer::role_list(&foreign, Some(&base))), "arn:aws:iam::2:role/p/x");
+        assert_eq!(
+            text(&Answer::role_list(&foreign, Some(&base))),
+            "arn:aws:iam::2:role/p/x"
+        );
     }
 
     #[test]
@@ -193,7 +211,10 @@ mod tests {
             serde_json::from_str(text(&Answer::instance_info(&grant("p/x"), at(0)))).unwrap();
         assert_eq!(info["Code"], "Success");
         assert_eq!(info["LastUpdated"], "2026-11-21T12:00:00Z");
-        assert_eq!(info["InstanceProfileArn"], "arn:aws:iam::1:instance-profile/p/x");
+        assert_eq!(
+            info["InstanceProfileArn"],
+            "arn:aws:iam::1:instance-profile/p/x"
+        );
         assert_eq!(info["InstanceProfileId"].as_str().unwrap().len(), 21);
     }
 

@@ -43,7 +43,10 @@ impl AllowedHosts {
             return false;
         };
         let local = local.to_canonical();
-        let address = match name.strip_prefix('[').and_then(|name| name.strip_suffix(']')) {
+        let address = match name
+            .strip_prefix('[')
+            .and_then(|name| name.strip_suffix(']'))
+        {
             Some(v6) => v6.parse::<Ipv6Addr>().map(IpAddr::V6).ok(),
             None => name.parse::<std::net::Ipv4Addr>().map(IpAddr::V4).ok(),
         };
@@ -65,7 +68,10 @@ fn without_port(text: &str) -> Option<&str> {
         None => (text, ""),
     };
     let port = rest.strip_prefix(':').unwrap_or("0");
-    let legal = !name.is_empty() && port.len() <= 5 && !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit());
+    let legal = !name.is_empty()
+        && port.len() <= 5
+        && !port.is_empty()
+        && port.bytes().all(|b| b.is_ascii_digit());
     legal.then_some(name)
 }
 
@@ -104,7 +110,11 @@ mod tests {
             ("", "127.0.0.1", false),
             (":80", "127.0.0.1", false),
         ] {
-            assert_eq!(hosts.allows(host.as_bytes(), ip(local)), allowed, "{host} at {local}");
+            assert_eq!(
+                hosts.allows(host.as_bytes(), ip(local)),
+                allowed,
+                "{host} at {local}"
+            );
         }
         assert!(!hosts.allows(b"\xff", ip("127.0.0.1")));
     }

@@ -24,7 +24,13 @@ impl Directory {
     /// Who is behind `peer`, the address at the other end of the connection. No
     /// header has a say in it.
     #[must_use]
-    pub fn identify(&self, peer: IpAddr, token: Option<&[u8]>, key: &TokenKey, now: Timestamp) -> Caller {
+    pub fn identify(
+        &self,
+        peer: IpAddr,
+        token: Option<&[u8]>,
+        key: &TokenKey,
+        now: Timestamp,
+    ) -> Caller {
         let pod = match self.pods.find(peer, now) {
             Found::Pod(pod) => pod,
             Found::Host => return Caller::Host,
@@ -45,7 +51,10 @@ impl Directory {
 
     /// What the living pods may have: the sessions worth holding ready.
     pub fn grants(&self, now: Timestamp) -> impl Iterator<Item = Grant> {
-        let living = self.pods.pods().filter(move |pod| pod.lives(now) && !pod.host_network);
+        let living = self
+            .pods
+            .pods()
+            .filter(move |pod| pod.lives(now) && !pod.host_network);
         living.filter_map(|pod| match self.rules.role_of(pod, &self.namespaces) {
             RoleState::Granted(grant) => Some(grant),
             _ => None,
@@ -93,9 +102,18 @@ mod tests {
         let state = |address, token: Option<&[u8]>, now| {
             token_of(&directory.identify(ip(address), token, &key, at(now)))
         };
-        assert_eq!(state("10.0.0.1", Some(token.as_bytes()), 0), TokenState::Valid);
-        assert_eq!(state("10.0.0.1", Some(token.as_bytes()), 60), TokenState::Invalid);
-        assert_eq!(state("10.0.0.2", Some(token.as_bytes()), 0), TokenState::Invalid);
+        assert_eq!(
+            state("10.0.0.1", Some(token.as_bytes()), 0),
+            TokenState::Valid
+        );
+        assert_eq!(
+            state("10.0.0.1", Some(token.as_bytes()), 60),
+            TokenState::Invalid
+        );
+        assert_eq!(
+            state("10.0.0.2", Some(token.as_bytes()), 0),
+            TokenState::Invalid
+        );
         assert_eq!(state("10.0.0.1", Some(b"bogus"), 0), TokenState::Invalid);
         assert_eq!(state("10.0.0.1", Some(b""), 0), TokenState::Invalid);
         assert_eq!(state("10.0.0.1", None, 0), TokenState::Absent);
@@ -107,7 +125,10 @@ mod tests {
         let role = |directory: &Directory| {
             let key = TokenKey::new([1; 32]);
             match directory.identify(ip("10.0.0.1"), None, &key, at(0)) {
-                Caller::Pod { role: RoleState::Granted(grant), .. } => grant.role.name().to_owned(),
+                Caller::Pod {
+                    role: RoleState::Granted(grant),
+                    ..
+                } => grant.role.name().to_owned(),
                 other => panic!("{other:?}"),
             }
         };
@@ -123,11 +144,32 @@ mod tests {
     #[test]
     fn grants_are_those_of_living_pods() {
         let mut directory = directory();
-        directory.pods.apply(Pod { role: Some("x".into()), finished: true, ..pod("c") });
-        directory.pods.apply(Pod { role: Some("x".into()), host_network: true, ..pod("d") });
-        directory.pods.apply(Pod { role: Some("a b".into()), ..pod("e") });
-        directory.pods.apply(Pod { role: Some("early".into()), ..pod("f") });
-        let names: Vec<_> = directory.grants(at(0)).map(|grant| grant.role.name().to_owned()).collect();
-        assert_eq!(names, ["role-a", "role-b", "early"], "an address is not needed yet");
+        directory.pods.apply(Pod {
+            role: Some("x".into()),
+            finished: true,
+            ..pod("c")
+        });
+        directory.pods.apply(Pod {
+            role: Some("x".into()),
+            host_network: true,
+            ..pod("d")
+        });
+        directory.pods.apply(Pod {
+            role: Some("a b".into()),
+            ..pod("e")
+        });
+        directory.pods.apply(Pod {
+            role: Some("early".into()),
+            ..pod("f")
+        });
+        let names: Vec<_> = directory
+            .grants(at(0))
+            .map(|grant| grant.role.name().to_owned())
+            .collect();
+        assert_eq!(
+            names,
+            ["role-a", "role-b", "early"],
+            "an address is not needed yet"
+        );
     }
 }

@@ -4,7 +4,7 @@
 //!
 //! * [`classify`] says what a request asks for, from its method, target and headers alone;
 //! * [`Directory::identify`] says who asks, from the address of the connection and a token;
-//! * [`decide`] says what is given, in one match that refuses whatever it does not name;
+//! * [`decide()`] says what is given, in one match that refuses whatever it does not name;
 //! * the shell acts: it asks STS or the real IMDS, as [`Slot::supply`] says;
 //! * [`Answer`] is what goes back, byte for byte.
 //!
@@ -15,6 +15,7 @@ mod answer;
 mod cache;
 mod credentials;
 mod decide;
+mod explain;
 #[cfg(test)]
 mod fixture;
 mod grant;
@@ -35,6 +36,7 @@ pub use answer::{Answer, SERVER};
 pub use cache::{CachePolicy, Slot, Supply};
 pub use credentials::{Credentials, Prepared, whole_seconds};
 pub use decide::{Caller, ImdsV2, Policy, TokenState, Verdict, decide};
+pub use explain::{Explanation, explain};
 pub use grant::{Grant, GrantError, Namespaces, RoleRules, RoleState};
 pub use host::{AllowedHosts, IMDS_V4, IMDS_V6};
 pub use identify::Directory;

@@ -43,7 +43,9 @@ impl Interface {
         let legal = name.len() <= 15
             && !name.is_empty()
             && !stem.starts_with('-')
-            && stem.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-@".contains(&b));
+            && stem
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b"._-@".contains(&b));
         legal.then(|| Self {
             name: name.to_owned(),
             inverted,
@@ -61,7 +63,9 @@ impl Interface {
 /// The rules of a chain as `-S` lists them, without the policy, in their order.
 fn rules(listing: &str) -> impl Iterator<Item = Vec<String>> {
     let prefix = format!("-A {CHAIN} ");
-    listing.lines().filter_map(move |line| line.strip_prefix(&prefix).map(options))
+    listing
+        .lines()
+        .filter_map(move |line| line.strip_prefix(&prefix).map(options))
 }
 
 /// A rule as a set: options with their values, in no order, without what a listing adds.
@@ -72,11 +76,17 @@ fn options(rule: &str) -> Vec<String> {
         match word {
             "!" => negated = true,
             _ if word.starts_with('-') => {
-                let sign = if std::mem::take(&mut negated) { "! " } else { "" };
+                let sign = if std::mem::take(&mut negated) {
+                    "! "
+                } else {
+                    ""
+                };
                 options.push(format!("{sign}{word}"));
             }
             _ => {
-                let value = word.strip_suffix("/32").or_else(|| word.strip_suffix("/128"));
+                let value = word
+                    .strip_suffix("/32")
+                    .or_else(|| word.strip_suffix("/128"));
                 if let Some(last) = options.last_mut() {
                     last.push(' ');
                     last.push_str(value.unwrap_or(word));
@@ -146,7 +156,9 @@ pub fn removal(listing: &str) -> Vec<Vec<String>> {
 fn ours(rules: &[Vec<String>]) -> impl Iterator<Item = usize> {
     let mark = format!("--comment {COMMENT}");
     let numbered = rules.iter().enumerate();
-    numbered.filter(move |(_, rule)| rule.contains(&mark)).map(|(at, _)| at)
+    numbered
+        .filter(move |(_, rule)| rule.contains(&mark))
+        .map(|(at, _)| at)
 }
 
 /// From the last to the first, so that no deletion moves another one's position.
@@ -158,114 +170,4 @@ fn delete(positions: impl Iterator<Item = usize>) -> Vec<Vec<String>> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::fixture::ip;
-    use proptest::prelude::*;
-
-    fn redirect() -> Redirect {
-        Redirect {
-            metadata: ip("169.254.169.254"),
-            interface: Interface::parse("cali+").unwrap(),
-            to: Some("10.0.0.1:8181".parse().unwrap()),
-            port: 8181,
-        }
-    }
-
-    /// The rule as `iptables -S` prints it.
-    const LISTED: &str = "-A PREROUTING -d 169.254.169.254/32 -i cali+ -p tcp -m tcp --dport 80 -m comment --comment \
-                          isthmus-metadata-proxy -j DNAT --to-destination 10.0.0.1:8181";
-    const KUBE: &str = "-A PREROUTING -m comment --comment \"kubernetes service portals\" -j KUBE-SERVICES";
-    const STALE: &str = "-A PREROUTING -d 169.254.169.254/32 -i cali+ -p tcp -m tcp --dport 80 -m comment --comment \
-                         isthmus-metadata-proxy -j DNAT --to-destination 10.0.0.9:8181";
-
-    fn listing(rules: &[&str]) -> String {
-        let policy = "-P PREROUTING ACCEPT";
-        [&[policy], rules].concat().join("\n")
-    }
-
-    fn repair(rules: &[&str]) -> Vec<String> {
-        let commands = redirect().repair(&listing(rules));
-        commands.iter().map(|command| command.join(" ")).collect()
-    }
-
-    const INSERT: &str = "-I PREROUTING 1 -p tcp -d 169.254.169.254 -i cali+ -m tcp --dport 80 -m comment --comment \
-                          isthmus-metadata-proxy -j DNAT --to-destination 10.0.0.1:8181";
-
-    #[test]
-    fn first_once_and_current() {
-        assert_eq!(repair(&[]), [INSERT]);
-        assert_eq!(repair(&[KUBE]), [INSERT]);
-        assert_eq!(repair(&[LISTED]), [""; 0]);
-        assert_eq!(repair(&[LISTED, KUBE]), [""; 0]);
-        assert_eq!(repair(&[KUBE, LISTED]), [INSERT, "-D PREROUTING 3"], "behind the services it is not reached");
-        assert_eq!(repair(&[LISTED, KUBE, LISTED]), ["-D PREROUTING 3"]);
-        assert_eq!(repair(&[STALE, KUBE]), [INSERT, "-D PREROUTING 2"]);
-        assert_eq!(repair(&[STALE, LISTED, STALE]), [INSERT, "-D PREROUTING 4", "-D PREROUTING 3", "-D PREROUTING 2"]);
-        assert!(redirect().in_place(&listing(&[LISTED, KUBE])));
-    }
-
-    #[test]
-    fn removal_takes_only_ours() {
-        let commands = removal(&listing(&[STALE, KUBE, LISTED]));
-        assert_eq!(commands.iter().map(|c| c.join(" ")).collect::<Vec<_>>(), ["-D PREROUTING 3", "-D PREROUTING 1"]);
-    }
-
-    #[test]
-    fn the_other_forms_of_the_rule() {
-        let v6 = Redirect { metadata: ip("fd00:ec2::254"), to: None, ..redirect() };
-        let listed = "-A PREROUTING -d fd00:ec2::254/128 -i cali+ -p tcp -m tcp --dport 80 -m comment --comment \
-                      isthmus-metadata-proxy -j REDIRECT --to-ports 8181";
-        assert!(v6.in_place(listed));
-        let v6_to = Redirect { to: Some("[fd00::1]:8181".parse().unwrap()), ..v6 };
-        assert!(v6_to.rule().join(" ").ends_with("-j DNAT --to-destination [fd00::1]:8181"));
-        let inverted = Redirect { interface: Interface::parse("!eth0").unwrap(), ..redirect() };
-        let listed = "-A PREROUTING -d 169.254.169.254/32 ! -i eth0 -p tcp -m tcp --dport 80 -m comment --comment \
-                      isthmus-metadata-proxy -j DNAT --to-destination 10.0.0.1:8181";
-        assert!(inverted.in_place(listed));
-        assert!(!inverted.in_place(&listed.replace("! -i", "-i")));
-    }
-
-    #[test]
-    fn interfaces() {
-        for name in ["docker0", "cali+", "!eth0", "eni+", "br-1234.5", "+"] {
-            assert!(Interface::parse(name).is_some(), "{name}");
-        }
-        for name in ["", "!", "-j", "a b", "a;b", "eth0/1", "averyverylongname", "!!eth0"] {
-            assert!(Interface::parse(name).is_none(), "{name}");
-        }
-        assert_eq!(Interface::parse("docker0").unwrap().must_exist(), Some("docker0"));
-        assert_eq!(Interface::parse("cali+").unwrap().must_exist(), None);
-        assert_eq!(Interface::parse("!eth0").unwrap().must_exist(), None);
-    }
-
-    /// What the commands make of a chain.
-    fn run(mut chain: Vec<String>, commands: &[Vec<String>]) -> Vec<String> {
-        for command in commands {
-            match command[0].as_str() {
-                "-I" => chain.insert(0, format!("-A PREROUTING {}", command[3..].join(" "))),
-                _ => drop(chain.remove(command[2].parse::<usize>().unwrap() - 1)),
-            }
-        }
-        chain
-    }
-
-    proptest! {
-        #[test]
-        fn one_repair_is_enough_and_harms_nobody(picks in prop::collection::vec(0_usize..3, 0..6)) {
-            let chain: Vec<String> = picks.iter().map(|pick| [LISTED, KUBE, STALE][*pick].to_owned()).collect();
-            let repaired = run(chain.clone(), &redirect().repair(&chain.join("\n")));
-            prop_assert!(redirect().in_place(&repaired.join("\n")), "{repaired:?}");
-            let kept = |chain: &[String]| chain.iter().filter(|rule| *rule == KUBE).count();
-            prop_assert_eq!(kept(&repaired), kept(&chain));
-            prop_assert_eq!(repaired.len(), kept(&chain) + 1);
-            let removed = run(repaired.clone(), &removal(&repaired.join("\n")));
-            prop_assert_eq!(removed.len(), kept(&chain));
-        }
-
-        #[test]
-        fn never_panics(listing in "\\PC{0,80}|(-A PREROUTING [-!a-z /0-9]{0,40}\n){0,4}") {
-            let _ = redirect().repair(&listing);
-        }
-    }
-}
+mod tests;

@@ -85,7 +85,10 @@ impl Refusal {
         match self {
             Self::Malformed | Self::TokenTtl => 400,
             Self::TokenMissing | Self::TokenInvalid => 401,
-            Self::HostNotAllowed | Self::ForwardedTokenRequest | Self::HostAddress | Self::WrongRole => 403,
+            Self::HostNotAllowed
+            | Self::ForwardedTokenRequest
+            | Self::HostAddress
+            | Self::WrongRole => 403,
             Self::NotFound | Self::NoRole | Self::InvalidRole | Self::RoleNotAllowed => 404,
             Self::OnlyGet | Self::OnlyPut => 405,
             Self::StsDenied | Self::Unhealthy => 500,
@@ -134,7 +137,9 @@ impl Refusal {
             Self::HostNotAllowed => "this service does not go by that Host",
             Self::OnlyGet | Self::OnlyPut => "method not allowed",
             Self::NotFound => "not found",
-            Self::TokenTtl => "X-aws-ec2-metadata-token-ttl-seconds has to be there once, from 1 to 21600",
+            Self::TokenTtl => {
+                "X-aws-ec2-metadata-token-ttl-seconds has to be there once, from 1 to 21600"
+            }
             Self::ForwardedTokenRequest => "a token is not given to a forwarded request",
             Self::TokenMissing => "a session token is required",
             Self::TokenInvalid => "the session token is not valid",
@@ -184,7 +189,10 @@ mod tests {
     #[test]
     fn the_list_is_whole_and_in_order() {
         assert!(Refusal::ALL.is_sorted());
-        assert_eq!(Refusal::ALL.last().map(|last| *last as usize), Some(Refusal::ALL.len() - 1));
+        assert_eq!(
+            Refusal::ALL.last().map(|last| *last as usize),
+            Some(Refusal::ALL.len() - 1)
+        );
         for refusal in Refusal::ALL {
             assert!((400..=503).contains(&refusal.status()), "{refusal:?}");
             assert_eq!(refusal.allow().is_some(), refusal.status() == 405);

@@ -21,7 +21,10 @@ impl TokenTtl {
     #[must_use]
     pub fn parse(text: &[u8]) -> Option<Self> {
         let digits = (1..=5).contains(&text.len()) && text.iter().all(u8::is_ascii_digit);
-        let seconds = text.iter().filter(|_| digits).fold(0, |sum, digit| sum * 10 + u32::from(digit - b'0'));
+        let seconds = text
+            .iter()
+            .filter(|_| digits)
+            .fold(0, |sum, digit| sum * 10 + u32::from(digit - b'0'));
         (1..=21_600).contains(&seconds).then_some(Self(seconds))
     }
 
@@ -49,7 +52,10 @@ impl TokenKey {
     /// the expiry and of HMAC-SHA256 over the pod's UID and that expiry.
     #[must_use]
     pub fn issue(&self, pod_uid: &str, ttl: TokenTtl, now: Timestamp) -> String {
-        let expiry = now.as_second().saturating_add(i64::from(ttl.0)).to_be_bytes();
+        let expiry = now
+            .as_second()
+            .saturating_add(i64::from(ttl.0))
+            .to_be_bytes();
         let mac = self.mac(pod_uid, expiry).finalize().into_bytes();
         let mut token = String::with_capacity(2 * (EXPIRY + MAC));
         for byte in expiry.iter().chain(mac.iter()) {
@@ -95,7 +101,11 @@ fn unhex(text: &[u8]) -> Option<[u8; EXPIRY + MAC]> {
     if text.len() != 2 * (EXPIRY + MAC) {
         return None;
     }
-    let digit = |byte: u8| HEX.iter().position(|hex| *hex == byte).and_then(|at| u8::try_from(at).ok());
+    let digit = |byte: u8| {
+        HEX.iter()
+            .position(|hex| *hex == byte)
+            .and_then(|at| u8::try_from(at).ok())
+    };
     let mut bytes = [0; EXPIRY + MAC];
     for (byte, pair) in bytes.iter_mut().zip(text.chunks_exact(2)) {
         *byte = digit(pair[0])? << 4 | digit(pair[1])?;
@@ -121,7 +131,21 @@ mod tests {
     fn ttls() {
         assert_eq!(TokenTtl::parse(b"1").unwrap().seconds(), 1);
         assert_eq!(TokenTtl::parse(b"21600").unwrap().seconds(), 21_600);
-        for text in ["", "0", "21601", "99999", "100000", "abc", "-1", "+1", "1.5", " 1", "1 ", "0x1", "4294967297"] {
+        for text in [
+            "",
+            "0",
+            "21601",
+            "99999",
+            "100000",
+            "abc",
+            "-1",
+            "+1",
+            "1.5",
+            " 1",
+            "1 ",
+            "0x1",
+            "4294967297",
+        ] {
             assert_eq!(TokenTtl::parse(text.as_bytes()), None, "{text:?}");
         }
     }

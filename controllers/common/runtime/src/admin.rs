@@ -1,5 +1,6 @@
 //! The admin server and what it shows.
 
+mod answer;
 mod board;
 mod html;
 mod server;

@@ -29,8 +29,21 @@ pub fn install_crypto() {
 /// The file cannot be read or used, there is no pod around, or the server does
 /// not answer: one line that names what was tried.
 pub async fn connect(common: &CommonArgs, patient: bool) -> Result<kube::Client, StartError> {
-    install_crypto();
     let (config, source) = find_config(common).await?;
+    connect_to(config, &source, patient).await
+}
+
+/// As [`connect`], for a configuration that was made from other flags; `source` names them.
+///
+/// # Errors
+///
+/// As [`connect`].
+pub async fn connect_to(
+    config: kube::Config,
+    source: &str,
+    patient: bool,
+) -> Result<kube::Client, StartError> {
+    install_crypto();
     let url = config.cluster_url.clone();
     let client = kube::Client::try_from(config)
         .map_err(|error| StartError::new(format_args!("Kubernetes client ({source}): {error}")))?;

@@ -10,8 +10,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::args::read_args;
 use crate::{
-    Aws, CommonArgs, ControllerArgs, Exit, ListenAddress, LogLevel, Metrics, Outcome, Page, Problems, Run,
-    RunError, StartError, Trigger, Watches, run_loop,
+    Aws, CommonArgs, ControllerArgs, Exit, ListenAddress, LogLevel, Metrics, Outcome, Page,
+    Problems, Run, RunError, StartError, Trigger, Watches, run_loop,
 };
 
 /// A controller that solves one global problem again and again: it reads its

@@ -3,6 +3,8 @@
 mod api;
 mod election;
 mod state;
+mod term;
 
 pub(crate) use api::{KubeLease, LeaseApi, LeaseError, LeaseRecord};
-pub(crate) use election::{Election, Term};
+pub(crate) use election::Election;
+pub(crate) use term::Term;

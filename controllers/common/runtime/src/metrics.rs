@@ -1,14 +1,17 @@
 //! The metrics that all binaries have, and a place for their own.
 
+mod family;
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use isthmus_core::{ErrorClass, PlanReport};
 use prometheus::{
-    Gauge, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
-    TextEncoder,
+    Gauge, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
 };
+
+use family::{ANNOUNCED, counter, gauge, seconds, set_all};
 
 /// A handle on the metrics of this process. Clones share them.
 #[derive(Clone, Debug)]
@@ -25,66 +28,6 @@ pub struct Metrics {
     aws_request_duration: HistogramVec,
     aws_throttles: IntCounterVec,
     leader: IntGauge,
-}
-
-/// Seconds, from a quick answer to a provisioning that takes its time.
-const SECONDS: [f64; 12] = [
-    0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0,
-];
-
-/// Names and help of the vectors, which have no sample before their first use
-/// but are announced from the start.
-const ANNOUNCED: [(&str, &str, &str); 9] = [
-    (
-        "isthmus_reconcile_duration_seconds",
-        "histogram",
-        "How long each step of a reconcile took.",
-    ),
-    (
-        "isthmus_reconcile_errors_total",
-        "counter",
-        "Failures of a reconcile by step and class.",
-    ),
-    (
-        "isthmus_plan_steps_total",
-        "counter",
-        "Planned steps by effect and kind.",
-    ),
-    (
-        "isthmus_plan_withheld",
-        "gauge",
-        "Steps of the last plan that were withheld, by reason.",
-    ),
-    (
-        "isthmus_rejections",
-        "gauge",
-        "Objects that ask for something they cannot have, by reason.",
-    ),
-    (
-        "isthmus_managed",
-        "gauge",
-        "Things under management by kind.",
-    ),
-    (
-        "isthmus_aws_requests_total",
-        "counter",
-        "Requests sent to AWS, retries included, by outcome: ok or the class of the error.",
-    ),
-    (
-        "isthmus_aws_request_duration_seconds",
-        "histogram",
-        "How long each request to AWS took, retries apart.",
-    ),
-    (
-        "isthmus_aws_throttles_total",
-        "counter",
-        "Requests that AWS throttled.",
-    ),
-];
-
-fn help(name: &str) -> &'static str {
-    let found = ANNOUNCED.iter().find(|(known, _, _)| *known == name);
-    found.map_or("", |(_, _, help)| help)
 }
 
 impl Metrics {
@@ -254,112 +197,5 @@ impl Default for Metrics {
     }
 }
 
-fn counter(name: &str, labels: &[&str]) -> IntCounterVec {
-    IntCounterVec::new(Opts::new(name, help(name)), labels).expect("a constant name")
-}
-
-fn gauge(name: &str, labels: &[&str]) -> IntGaugeVec {
-    IntGaugeVec::new(Opts::new(name, help(name)), labels).expect("a constant name")
-}
-
-fn seconds(name: &str, labels: &[&str]) -> HistogramVec {
-    let options = HistogramOpts::new(name, help(name)).buckets(SECONDS.to_vec());
-    HistogramVec::new(options, labels).expect("a constant name")
-}
-
-/// Sets a gauge for every value of its label, and drops the values that are gone.
-fn set_all(gauge: &IntGaugeVec, values: &BTreeMap<&'static str, usize>) {
-    gauge.reset();
-    for (label, count) in values {
-        gauge
-            .with_label_values(&[label])
-            .set(i64::try_from(*count).unwrap_or(i64::MAX));
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use isthmus_core::Effect;
-
-    const CONTRACT: [&str; 12] = [
-        "isthmus_build_info",
-        "isthmus_reconcile_duration_seconds",
-        "isthmus_reconcile_errors_total",
-        "isthmus_last_success_timestamp_seconds",
-        "isthmus_plan_steps_total",
-        "isthmus_plan_withheld",
-        "isthmus_rejections",
-        "isthmus_managed",
-        "isthmus_aws_requests_total",
-        "isthmus_aws_request_duration_seconds",
-        "isthmus_aws_throttles_total",
-        "isthmus_leader",
-    ];
-
-    fn announced_once(text: &str) {
-        for name in CONTRACT {
-            let count = text.matches(&format!("# TYPE {name} ")).count();
-            assert_eq!(count, 1, "{name} in\n{text}");
-        }
-    }
-
-    #[test]
-    fn every_name_is_there_from_the_start() {
-        let text = Metrics::new().render();
-        announced_once(&text);
-        assert!(text.contains("process_resident_memory_bytes"), "{text}");
-    }
-
-    #[test]
-    fn samples_have_their_labels() {
-        let metrics = Metrics::new();
-        metrics.step_took("observe", Duration::from_millis(20));
-        metrics.failed("apply", ErrorClass::Denied);
-        metrics.succeeded();
-        metrics.planned(&PlanReport {
-            text: String::new(),
-            json: serde_json::Value::Null,
-            steps: BTreeMap::from([((Effect::Add, "route"), 2)]),
-            withheld: BTreeMap::from([("mass-removal", 3)]),
-        });
-        metrics.managed("route", 4);
-        metrics.leader(true);
-        let took = Duration::from_secs(1);
-        metrics.aws_request("Route 53", "ListHostedZones", None, took);
-        metrics.aws_request(
-            "Route 53",
-            "ListHostedZones",
-            Some(ErrorClass::Throttled),
-            took,
-        );
-        let text = metrics.render();
-        announced_once(&text);
-        for line in [
-            r#"isthmus_reconcile_duration_seconds_count{step="observe"} 1"#,
-            r#"isthmus_reconcile_errors_total{class="denied",step="apply"} 1"#,
-            r#"isthmus_plan_steps_total{effect="add",kind="route"} 2"#,
-            r#"isthmus_plan_withheld{reason="mass-removal"} 3"#,
-            r#"isthmus_managed{kind="route"} 4"#,
-            "isthmus_leader 1",
-            r#"isthmus_aws_requests_total{operation="ListHostedZones",outcome="ok",service="Route 53"} 1"#,
-            r#"isthmus_aws_requests_total{operation="ListHostedZones",outcome="throttled",service="Route 53"} 1"#,
-            r#"isthmus_aws_throttles_total{service="Route 53"} 1"#,
-        ] {
-            assert!(text.lines().any(|found| found == line), "{line} in\n{text}");
-        }
-    }
-
-    #[test]
-    fn a_reason_that_is_gone_is_gone() {
-        let metrics = Metrics::new();
-        metrics.rejected(&BTreeMap::from([("NoZone", 2), ("Conflict", 1)]));
-        metrics.rejected(&BTreeMap::from([("Conflict", 1)]));
-        let text = metrics.render();
-        assert!(!text.contains("NoZone"), "{text}");
-        assert!(
-            text.contains(r#"isthmus_rejections{reason="Conflict"} 1"#),
-            "{text}"
-        );
-    }
-}
+mod tests;

@@ -116,9 +116,13 @@ impl<C: Controller> RunLoop<C> {
         })
     }
 
+    /// A dry run touches nothing, the lease neither.
+    fn elects(&self) -> bool {
+        self.args.leader_elect && !self.args.dry_run
+    }
+
     fn stand_for_election(&self) -> Election {
-        // A dry run touches nothing, the lease neither.
-        if !self.args.leader_elect || self.args.dry_run {
+        if !self.elects() {
             return Election::unopposed();
         }
         let namespace = self
@@ -128,11 +132,19 @@ impl<C: Controller> RunLoop<C> {
             .unwrap_or_else(own_namespace);
         let name = self.args.leader_election_id.as_deref().unwrap_or(C::NAME);
         let identity = format!("{}_{:08x}", replica_name(), random() as u32);
-        self.admin.leads(false);
+        self.leads(false);
         Election::start(
             KubeLease::new(self.kube.clone(), &namespace, name),
             identity,
         )
+    }
+
+    /// Says in metric and page whether this replica acts.
+    fn leads(&self, leads: bool) {
+        self.metrics.leader(leads);
+        if self.elects() {
+            self.admin.leads(leads);
+        }
     }
 
     /// One reconcile, reported. `None` if it was cut off because it did not end
@@ -167,7 +179,9 @@ impl<C: Controller> RunLoop<C> {
         match &ended {
             Some(ended) => self.report(ended, took),
             None => {
-                tracing::warn!("the reconcile was cut off; the next one goes on from what is there")
+                tracing::warn!(
+                    "the reconcile was cut off; the next one goes on from what is there"
+                );
             }
         }
         ended

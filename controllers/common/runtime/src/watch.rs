@@ -1,5 +1,7 @@
 //! Watches: reflector stores that say when they are in sync and when something changed.
 
+mod input;
+
 use std::fmt::Debug;
 use std::hash::Hash;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -7,13 +9,14 @@ use std::time::Duration;
 
 use futures::StreamExt;
 use kube::runtime::reflector::store::Writer;
-use kube::runtime::reflector::{Lookup, Store};
+use kube::runtime::reflector::{Lookup, ObjectRef, Store};
 use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Api, Resource};
 use serde::de::DeserializeOwned;
 use tokio::sync::watch;
-use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+
+use input::Input;
 
 use crate::{Section, Trigger};
 
@@ -26,31 +29,12 @@ pub struct Watches {
     shutdown: CancellationToken,
 }
 
-/// One watch as others see it.
-#[derive(Debug)]
-struct Input {
-    kind: &'static str,
-    state: Mutex<State>,
-}
-
-#[derive(Clone, Debug, Default)]
-struct State {
-    ready: bool,
-    objects: usize,
-    changed: Option<Instant>,
-    error: Option<(String, Instant)>,
-}
-
-/// An error older than this is over: while a watch fails it is tried again, and
-/// fails again, at least every 45 seconds. A watch that was resumed and has
-/// nothing to tell says nothing.
-const ERROR_LIFE: Duration = Duration::from_secs(75);
-
 /// The settings that the watches here use where nothing else is needed: all
-/// objects, first lists from the API server's cache.
+/// objects, and lists that are up to date. The older lists that an API server
+/// may give faster can lack an object, whose resources would then be removed.
 #[must_use]
 pub fn watcher_config() -> watcher::Config {
-    watcher::Config::default().any_semantic()
+    watcher::Config::default()
 }
 
 impl Watches {
@@ -66,9 +50,10 @@ impl Watches {
     }
 
     /// Watches objects and keeps them in a store. `slim` removes what is not
-    /// needed of each (`managedFields`, say) before it is kept. Every change asks
-    /// for a reconcile. Errors are retried with backoff for ever, and logged
-    /// when they begin and when they end.
+    /// needed of each (`managedFields`, say) before it is kept. Every change of
+    /// what is left asks for a reconcile; the resource version alone is none, so
+    /// the heartbeats of a Node whose status is removed cost nothing. Errors are
+    /// retried with backoff for ever, and logged when they begin and when they end.
     pub fn add<K>(
         &mut self,
         kind: &'static str,
@@ -78,7 +63,7 @@ impl Watches {
     ) -> Store<K>
     where
         K: Resource + Lookup<DynamicType = <K as Resource>::DynamicType>,
-        K: Clone + Debug + DeserializeOwned + Send + Sync + 'static,
+        K: Clone + Debug + DeserializeOwned + PartialEq + Send + Sync + 'static,
         <K as Resource>::DynamicType: Clone + Default + Eq + Hash + Send + Sync,
     {
         self.add_with(kind, api, config, slim, |_| {})
@@ -97,15 +82,12 @@ impl Watches {
     ) -> Store<K>
     where
         K: Resource + Lookup<DynamicType = <K as Resource>::DynamicType>,
-        K: Clone + Debug + DeserializeOwned + Send + Sync + 'static,
+        K: Clone + Debug + DeserializeOwned + PartialEq + Send + Sync + 'static,
         <K as Resource>::DynamicType: Clone + Default + Eq + Hash + Send + Sync,
     {
         let mut writer = Writer::<K>::new(Default::default());
         let store = writer.as_reader();
-        let input = Arc::new(Input {
-            kind,
-            state: Mutex::default(),
-        });
+        let input = Arc::new(Input::new(kind));
         lock(&self.inputs).push(input.clone());
         let (kept, trigger, changed) = (store.clone(), self.trigger.clone(), self.changed.clone());
         let stream = watcher(api, config)
@@ -117,9 +99,11 @@ impl Watches {
                 match event {
                     Ok(event) => {
                         let event = event.modify(slim);
+                        let changes = changes(&kept, &event);
                         on_event(&event);
                         writer.apply_watcher_event(&event);
-                        if input.saw(&event, kept.len()) {
+                        input.saw(&event, kept.len(), changes);
+                        if changes {
                             trigger.fire();
                         }
                     }
@@ -153,31 +137,14 @@ impl Watches {
     pub fn missing(&self) -> Vec<String> {
         lock(&self.inputs)
             .iter()
-            .filter_map(|input| {
-                let state = lock(&input.state);
-                let why = state.error().unwrap_or("no first list yet");
-                (!state.ready).then(|| format!("{}: {why}", input.kind))
-            })
+            .filter_map(|input| input.missing())
             .collect()
     }
 
     /// The watches as a table: objects, state, age of the last change.
     #[must_use]
     pub fn section(&self) -> Section {
-        let rows = lock(&self.inputs)
-            .iter()
-            .map(|input| {
-                let state = lock(&input.state).clone();
-                vec![
-                    input.kind.to_owned(),
-                    state.objects.to_string(),
-                    state.word(),
-                    state
-                        .changed
-                        .map_or_else(|| "never".to_owned(), |at| age(at.elapsed())),
-                ]
-            })
-            .collect();
+        let rows = lock(&self.inputs).iter().map(|input| input.row()).collect();
         Section {
             title: "Inputs".to_owned(),
             headings: ["Watch", "Objects", "State", "Last change"]
@@ -188,74 +155,29 @@ impl Watches {
     }
 }
 
-impl State {
-    fn error(&self) -> Option<&str> {
-        let (text, at) = self.error.as_ref()?;
-        (at.elapsed() < ERROR_LIFE).then_some(text)
-    }
-
-    fn word(&self) -> String {
-        match (self.error(), self.ready) {
-            (Some(error), _) => format!("failing: {error}"),
-            (None, true) => "in sync".to_owned(),
-            (None, false) => "waiting for the first list".to_owned(),
+/// Whether an event makes a difference to what is kept. An object that differs
+/// in its resource version alone is the same: what was written to it was removed
+/// by `slim`.
+fn changes<K>(kept: &Store<K>, event: &watcher::Event<K>) -> bool
+where
+    K: Resource + Lookup<DynamicType = <K as Resource>::DynamicType>,
+    K: Clone + PartialEq + 'static,
+    <K as Resource>::DynamicType: Clone + Default + Eq + Hash,
+{
+    match event {
+        watcher::Event::Init | watcher::Event::InitApply(_) => false,
+        watcher::Event::InitDone | watcher::Event::Delete(_) => true,
+        watcher::Event::Apply(object) => {
+            let Some(before) = kept.get(&ObjectRef::from_obj(object)) else {
+                return true;
+            };
+            let mut after = object.clone();
+            after
+                .meta_mut()
+                .resource_version
+                .clone_from(&before.meta().resource_version);
+            after != *before
         }
-    }
-}
-
-impl Input {
-    /// Notes an event. Whether the store may be different now.
-    fn saw<K>(&self, event: &watcher::Event<K>, objects: usize) -> bool {
-        let mut state = lock(&self.state);
-        if matches!(event, watcher::Event::Init) {
-            // Said before the server is asked.
-            return false;
-        }
-        if state.error.take().is_some() {
-            tracing::info!(watch = self.kind, "watch works again");
-        }
-        state.objects = objects;
-        match event {
-            watcher::Event::Init | watcher::Event::InitApply(_) => return false,
-            watcher::Event::InitDone => {
-                if !state.ready {
-                    tracing::debug!(watch = self.kind, objects, "first list");
-                }
-                state.ready = true;
-            }
-            watcher::Event::Apply(_) | watcher::Event::Delete(_) => {}
-        }
-        state.changed = Some(Instant::now());
-        true
-    }
-
-    fn failed(&self, error: &watcher::Error) {
-        let text = describe(error);
-        if matches!(error, watcher::Error::WatchError(status) if status.code == 410) {
-            // The server has forgotten the version we were at: a new list follows.
-            tracing::debug!(watch = self.kind, error = text, "watch starts over");
-            return;
-        }
-        let mut state = lock(&self.state);
-        if state.error() != Some(&text) {
-            tracing::warn!(
-                watch = self.kind,
-                error = text,
-                "watch fails; it is tried again"
-            );
-        }
-        state.error = Some((text, Instant::now()));
-    }
-}
-
-fn describe(error: &watcher::Error) -> String {
-    use watcher::Error::{InitialListFailed, WatchError, WatchFailed, WatchStartFailed};
-    match error {
-        InitialListFailed(error) | WatchStartFailed(error) | WatchFailed(error) => {
-            crate::connect::describe(error)
-        }
-        WatchError(status) => format!("{} ({})", status.message, status.code),
-        other => other.to_string(),
     }
 }
 

@@ -77,21 +77,38 @@ impl Batch {
             return None;
         }
         let words = words.join(" ").to_ascii_lowercase().replace("\\052", "*");
-        let (named, rest): (Vec<_>, Vec<_>) =
-            self.units.iter().cloned().partition(|unit| unit.changes.iter().any(|change| mentions(&words, change)));
+        let (named, rest): (Vec<_>, Vec<_>) = self
+            .units
+            .iter()
+            .cloned()
+            .partition(|unit| unit.changes.iter().any(|change| mentions(&words, change)));
         let zone = self.zone.clone();
         if !named.is_empty() && !rest.is_empty() {
-            return Some((Self { zone: zone.clone(), units: rest }, Self { zone, units: named }));
+            return Some((
+                Self {
+                    zone: zone.clone(),
+                    units: rest,
+                },
+                Self { zone, units: named },
+            ));
         }
         let second = self.units.split_off(self.units.len() / 2);
-        Some((self, Self { zone, units: second }))
+        Some((
+            self,
+            Self {
+                zone,
+                units: second,
+            },
+        ))
     }
 }
 
 /// Whether the words have the name of the change's record set, as a name of its own.
 fn mentions(words: &str, change: &Change) -> bool {
     let name = change.verb.record().key.name.as_str();
-    let edge = |c: Option<char>| c.is_none_or(|c| !c.is_ascii_alphanumeric() && !matches!(c, '-' | '_' | '.' | '*'));
+    let edge = |c: Option<char>| {
+        c.is_none_or(|c| !c.is_ascii_alphanumeric() && !matches!(c, '-' | '_' | '.' | '*'))
+    };
     words.match_indices(name).any(|(at, _)| {
         let after = &words[at + name.len()..];
         let after = after.strip_prefix('.').unwrap_or(after);
@@ -106,11 +123,13 @@ pub fn batches(plan: &Plan<Change>, limits: &Limits) -> (Vec<Batch>, Vec<(ZoneId
     let mut units: BTreeMap<(&ZoneId, &DnsName), Unit> = BTreeMap::new();
     for step in plan.active() {
         let change = &step.action;
-        let unit = units.entry((&change.zone.id, &change.name)).or_insert_with(|| Unit {
-            name: change.name.clone(),
-            changes: Vec::new(),
-            objects: Vec::new(),
-        });
+        let unit = units
+            .entry((&change.zone.id, &change.name))
+            .or_insert_with(|| Unit {
+                name: change.name.clone(),
+                changes: Vec::new(),
+                objects: Vec::new(),
+            });
         unit.changes.push(change.clone());
         unit.objects.extend(step.objects.iter().cloned());
     }
@@ -124,15 +143,26 @@ pub fn batches(plan: &Plan<Change>, limits: &Limits) -> (Vec<Batch>, Vec<(ZoneId
             too_large.push((zone.clone(), unit));
             continue;
         }
-        let place = open.iter_mut().find(|(batch, full)| batch.zone == *zone && fits(*full, weight, limits));
+        let place = open
+            .iter_mut()
+            .find(|(batch, full)| batch.zone == *zone && fits(*full, weight, limits));
         if let Some((batch, full)) = place {
             batch.units.push(unit);
             *full = std::array::from_fn(|i| full[i] + weight[i]);
         } else {
-            open.push((Batch { zone: zone.clone(), units: vec![unit] }, weight));
+            open.push((
+                Batch {
+                    zone: zone.clone(),
+                    units: vec![unit],
+                },
+                weight,
+            ));
         }
     }
-    (open.into_iter().map(|(batch, _)| batch).collect(), too_large)
+    (
+        open.into_iter().map(|(batch, _)| batch).collect(),
+        too_large,
+    )
 }
 
 fn fits(full: [usize; 3], more: [usize; 3], limits: &Limits) -> bool {

@@ -13,12 +13,17 @@ use crate::DnsName;
 pub(crate) fn canonical_zone(host: &DnsName) -> Option<&'static str> {
     let host = host.as_str();
     for (suffix, zone) in GLOBAL {
-        if host.strip_suffix(suffix).is_some_and(|head| head.ends_with('.')) {
+        if host
+            .strip_suffix(suffix)
+            .is_some_and(|head| head.ends_with('.'))
+        {
             return Some(zone);
         }
     }
     let china = host.ends_with(".amazonaws.com.cn");
-    let head = host.strip_suffix(".amazonaws.com").or_else(|| host.strip_suffix(".amazonaws.com.cn"))?;
+    let head = host
+        .strip_suffix(".amazonaws.com")
+        .or_else(|| host.strip_suffix(".amazonaws.com.cn"))?;
     let mut labels = head.rsplit('.');
     let (last, before, name) = (labels.next()?, labels.next()?, labels.next()?);
     if name.is_empty() {
@@ -34,7 +39,9 @@ pub(crate) fn canonical_zone(host: &DnsName) -> Option<&'static str> {
     if region.starts_with("cn-") != china {
         return None;
     }
-    let at = table.binary_search_by_key(&region, |(region, _)| region).ok()?;
+    let at = table
+        .binary_search_by_key(&region, |(region, _)| region)
+        .ok()?;
     Some(table[at].1)
 }
 
@@ -201,14 +208,35 @@ mod tests {
     #[test]
     fn each_kind_of_target() {
         for (host, expected) in [
-            ("kube-1.eu-central-1.elb.amazonaws.com", Some("Z215JYRZR1TBD5")),
-            ("dualstack.kube-1.eu-central-1.elb.amazonaws.com", Some("Z215JYRZR1TBD5")),
-            ("Kube-1.EU-central-1.elb.amazonaws.com.", Some("Z215JYRZR1TBD5")),
-            ("kube-1.elb.eu-central-1.amazonaws.com", Some("Z3F0SRJ5LGBH90")),
-            ("kube-1.cn-north-1.elb.amazonaws.com.cn", Some("Z1GDH35T77C1KE")),
+            (
+                "kube-1.eu-central-1.elb.amazonaws.com",
+                Some("Z215JYRZR1TBD5"),
+            ),
+            (
+                "dualstack.kube-1.eu-central-1.elb.amazonaws.com",
+                Some("Z215JYRZR1TBD5"),
+            ),
+            (
+                "Kube-1.EU-central-1.elb.amazonaws.com.",
+                Some("Z215JYRZR1TBD5"),
+            ),
+            (
+                "kube-1.elb.eu-central-1.amazonaws.com",
+                Some("Z3F0SRJ5LGBH90"),
+            ),
+            (
+                "kube-1.cn-north-1.elb.amazonaws.com.cn",
+                Some("Z1GDH35T77C1KE"),
+            ),
             ("kube-1.cn-north-1.elb.amazonaws.com", None),
-            ("vpce-1.eu-central-1.vpce.amazonaws.com", Some("Z273ZU8SZ5RJPC")),
-            ("d-1.execute-api.eu-central-1.amazonaws.com", Some("Z1U9ULNL0V5AJ3")),
+            (
+                "vpce-1.eu-central-1.vpce.amazonaws.com",
+                Some("Z273ZU8SZ5RJPC"),
+            ),
+            (
+                "d-1.execute-api.eu-central-1.amazonaws.com",
+                Some("Z1U9ULNL0V5AJ3"),
+            ),
             ("d111.cloudfront.net", Some("Z2FDTNDATAQYW2")),
             ("cloudfront.net", None),
             ("a1.awsglobalaccelerator.com", Some("Z2BJ6XQ5FK7U4H")),
@@ -223,7 +251,12 @@ mod tests {
 
     #[test]
     fn tables_are_sorted_for_the_search() {
-        for table in [LOAD_BALANCER, NETWORK_LOAD_BALANCER, VPC_ENDPOINT, API_GATEWAY] {
+        for table in [
+            LOAD_BALANCER,
+            NETWORK_LOAD_BALANCER,
+            VPC_ENDPOINT,
+            API_GATEWAY,
+        ] {
             assert!(table.is_sorted());
         }
     }

@@ -62,9 +62,14 @@ impl Verb {
     /// an alias and values, nor between kinds of routing policy.
     #[must_use]
     pub fn transition(from: &RecordSet, to: RecordSet) -> Self {
-        let in_place = from.data.is_alias() == to.data.is_alias() && from.routing.same_kind(&to.routing);
+        let in_place =
+            from.data.is_alias() == to.data.is_alias() && from.routing.same_kind(&to.routing);
         let from = from.clone();
-        if in_place { Self::Update { from, to } } else { Self::Replace { from, to } }
+        if in_place {
+            Self::Update { from, to }
+        } else {
+            Self::Replace { from, to }
+        }
     }
 
     /// The record set that is written or deleted.
@@ -101,13 +106,20 @@ impl Action for Change {
     fn effect(&self) -> Effect {
         match &self.verb {
             Verb::Create(_) => Effect::Add,
-            Verb::Delete { gives_way: false, .. } | Verb::Strip { .. } => Effect::Remove,
+            Verb::Delete {
+                gives_way: false, ..
+            }
+            | Verb::Strip { .. } => Effect::Remove,
             Verb::Update { .. } | Verb::Replace { .. } | Verb::Delete { .. } => Effect::Change,
         }
     }
 
     fn kind(&self) -> &'static str {
-        if self.is_mark { "ownership" } else { "record-set" }
+        if self.is_mark {
+            "ownership"
+        } else {
+            "record-set"
+        }
     }
 
     fn name(&self) -> String {
@@ -122,9 +134,18 @@ impl Action for Change {
 impl fmt::Display for Change {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.verb {
-            Verb::Create(record) | Verb::Delete { record, gives_way: false } => write!(f, "{record}")?,
-            Verb::Update { from, to } | Verb::Replace { from, to } | Verb::Strip { from, to } => write!(f, "{from} -> {to}")?,
-            Verb::Delete { record, gives_way: true } => write!(f, "{record} makes room")?,
+            Verb::Create(record)
+            | Verb::Delete {
+                record,
+                gives_way: false,
+            } => write!(f, "{record}")?,
+            Verb::Update { from, to } | Verb::Replace { from, to } | Verb::Strip { from, to } => {
+                write!(f, "{from} -> {to}")?;
+            }
+            Verb::Delete {
+                record,
+                gives_way: true,
+            } => write!(f, "{record} makes room")?,
         }
         write!(f, " in {}", self.zone)
     }

@@ -25,7 +25,10 @@ impl Winner<'_> {
 
     /// The objects, for the steps of the plan.
     pub(crate) fn objects(&self) -> Vec<ObjectRef> {
-        self.members.iter().map(|member| member.object.clone()).collect()
+        self.members
+            .iter()
+            .map(|member| member.object.clone())
+            .collect()
     }
 }
 
@@ -36,7 +39,10 @@ impl Winner<'_> {
 pub(crate) fn settle<'a>(candidates: &[&'a Candidate], holder: Option<&str>) -> Option<Winner<'a>> {
     let holds = |candidate: &Candidate| Some(candidate.resource.as_str()) == holder;
     let publishes = |candidate: &Candidate| matches!(candidate.wish, Wish::Publish(_));
-    if candidates.iter().any(|candidate| holds(candidate) && !publishes(candidate)) {
+    if candidates
+        .iter()
+        .any(|candidate| holds(candidate) && !publishes(candidate))
+    {
         return None;
     }
     let mut groups = groups(candidates);
@@ -44,7 +50,12 @@ pub(crate) fn settle<'a>(candidates: &[&'a Candidate], holder: Option<&str>) -> 
         let members = &groups[*answer];
         let held = members.iter().any(|member| holds(member));
         let targets = &answer.targets;
-        (!held, targets.len(), !targets.hosts.is_empty(), &members[0].resource)
+        (
+            !held,
+            targets.len(),
+            !targets.hosts.is_empty(),
+            &members[0].resource,
+        )
     });
     let best = best.cloned()?;
     let members = groups.remove(&best).unwrap_or_default();
@@ -88,7 +99,10 @@ fn groups<'a>(candidates: &[&'a Candidate]) -> BTreeMap<Answer, Vec<&'a Candidat
 
 fn share_addresses(a: &Answer, b: &Answer) -> bool {
     let addresses_only = |answer: &Answer| answer.targets.hosts.is_empty();
-    addresses_only(a) && addresses_only(b) && a.routing == b.routing && a.health_check == b.health_check
+    addresses_only(a)
+        && addresses_only(b)
+        && a.routing == b.routing
+        && a.health_check == b.health_check
 }
 
 #[cfg(test)]
@@ -111,7 +125,11 @@ mod tests {
             target_zone: None,
             dualstack: false,
         };
-        let wish = if targets.is_empty() { Wish::Waiting } else { Wish::Publish(Box::new(answer)) };
+        let wish = if targets.is_empty() {
+            Wish::Waiting
+        } else {
+            Wish::Publish(Box::new(answer))
+        };
         Candidate {
             object: ObjectRef::new("networking.k8s.io/v1", "Ingress", "shop", name),
             resource: format!("ingress/shop/{name}"),
@@ -126,7 +144,10 @@ mod tests {
         let holder = holder.map(|name| format!("ingress/shop/{name}"));
         let all: Vec<_> = candidates.iter().collect();
         let names = |list: &[&Candidate]| {
-            list.iter().map(|c| c.object.name.as_str()).collect::<Vec<_>>().join(",")
+            list.iter()
+                .map(|c| c.object.name.as_str())
+                .collect::<Vec<_>>()
+                .join(",")
         };
         match settle(&all, holder.as_deref()) {
             None => ("keep".into(), String::new()),
@@ -136,7 +157,10 @@ mod tests {
 
     #[test]
     fn who_has_the_name_keeps_it() {
-        let both = [candidate("a", &["lb-1.example.com"]), candidate("b", &["lb-2.example.com"])];
+        let both = [
+            candidate("a", &["lb-1.example.com"]),
+            candidate("b", &["lb-2.example.com"]),
+        ];
         assert_eq!(settled(&both, None), ("a".into(), "b".into()));
         assert_eq!(settled(&both, Some("b")), ("b".into(), "a".into()));
         assert_eq!(settled(&both, Some("gone")), ("a".into(), "b".into()));
@@ -144,16 +168,26 @@ mod tests {
 
     #[test]
     fn the_same_target_is_no_conflict() {
-        let both = [candidate("b", &["lb.example.com"]), candidate("a", &["lb.example.com"])];
+        let both = [
+            candidate("b", &["lb.example.com"]),
+            candidate("a", &["lb.example.com"]),
+        ];
         assert_eq!(settled(&both, None), ("a,b".into(), String::new()));
     }
 
     #[test]
     fn addresses_are_shared_and_come_before_hosts() {
-        let all = [candidate("a", &["lb.example.com"]), candidate("b", &["10.0.0.2"]), candidate("c", &["10.0.0.1"])];
+        let all = [
+            candidate("a", &["lb.example.com"]),
+            candidate("b", &["10.0.0.2"]),
+            candidate("c", &["10.0.0.1"]),
+        ];
         assert_eq!(settled(&all, Some("a")), ("a".into(), "b,c".into()));
         assert_eq!(settled(&all[1..], None), ("b,c".into(), String::new()));
-        let single = [candidate("a", &["lb.example.com"]), candidate("z", &["10.0.0.2"])];
+        let single = [
+            candidate("a", &["lb.example.com"]),
+            candidate("z", &["10.0.0.2"]),
+        ];
         assert_eq!(settled(&single, None), ("z".into(), "a".into()));
     }
 

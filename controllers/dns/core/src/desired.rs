@@ -103,16 +103,27 @@ impl Reading<'_> {
         let frozen = !findings.errors.is_empty();
         self.report(&ingress.object, findings);
         let hosts = self.hosts(ingress, &wishes, frozen);
-        let wish = if frozen { Wish::Frozen } else { self.wish(ingress, &wishes) };
+        let wish = if frozen {
+            Wish::Frozen
+        } else {
+            self.wish(ingress, &wishes)
+        };
         let candidate = Candidate {
             object: ingress.object.clone(),
-            resource: format!("ingress/{}/{}", ingress.object.namespace, ingress.object.name),
+            resource: format!(
+                "ingress/{}/{}",
+                ingress.object.namespace, ingress.object.name
+            ),
             set_identifier: wishes.set_identifier,
             pin: wishes.pin,
             wish,
         };
         for host in hosts {
-            self.desired.names.entry(host).or_default().push(candidate.clone());
+            self.desired
+                .names
+                .entry(host)
+                .or_default()
+                .push(candidate.clone());
         }
     }
 
@@ -133,7 +144,8 @@ impl Reading<'_> {
         }
         for key in findings.conflicts {
             let [newer, older] = annotations::PREFIXES;
-            let message = format!("annotations {newer}{key} and {older}{key} differ; the first one counts");
+            let message =
+                format!("annotations {newer}{key} and {older}{key} differ; the first one counts");
             self.reject(object, reason::ANNOTATION_CONFLICT, message);
         }
     }
@@ -161,7 +173,11 @@ impl Reading<'_> {
                     hosts.insert(host);
                 }
                 Ok(_) => {}
-                Err(error) => self.reject(&ingress.object, reason::INVALID_HOST, format!("host {error}")),
+                Err(error) => self.reject(
+                    &ingress.object,
+                    reason::INVALID_HOST,
+                    format!("host {error}"),
+                ),
             }
         }
         hosts
@@ -187,14 +203,19 @@ impl Reading<'_> {
             return Wish::Waiting;
         }
         let alias = &self.config.alias;
-        let named_dualstack = targets.hosts.iter().any(|host| host.as_str().starts_with("dualstack."));
+        let named_dualstack = targets
+            .hosts
+            .iter()
+            .any(|host| host.as_str().starts_with("dualstack."));
         Wish::Publish(Box::new(Answer {
             targets,
             ttl: wishes.ttl.or(self.config.min_ttl),
             routing: wishes.routing.clone(),
             health_check: wishes.health_check.clone(),
             alias: wishes.alias,
-            evaluate_target_health: wishes.evaluate_target_health.unwrap_or(alias.evaluate_target_health),
+            evaluate_target_health: wishes
+                .evaluate_target_health
+                .unwrap_or(alias.evaluate_target_health),
             target_zone: wishes.target_zone.clone(),
             dualstack: wishes.dualstack || named_dualstack,
         }))

@@ -65,8 +65,12 @@ mod tests {
             pin: None,
             wish: Wish::Waiting,
         };
-        let names = names.iter().map(|name| (DnsName::from_route53(name), vec![candidate(name)]));
-        Desired { names: names.collect() }
+        let names = names
+            .iter()
+            .map(|name| (DnsName::from_route53(name), vec![candidate(name)]));
+        Desired {
+            names: names.collect(),
+        }
     }
 
     #[test]
@@ -74,14 +78,26 @@ mod tests {
         let mut grace = Grace::new(Duration::from_secs(120));
         let at = |seconds: u64| Duration::from_secs(1000 + seconds);
         let mut first = waiting(&["a.org"]);
-        assert_eq!(grace.apply(&mut first, at(0)), Some(Duration::from_secs(120)));
+        assert_eq!(
+            grace.apply(&mut first, at(0)),
+            Some(Duration::from_secs(120))
+        );
         assert_eq!(first.names.len(), 1);
         let mut second = waiting(&["a.org", "b.org"]);
-        assert_eq!(grace.apply(&mut second, at(100)), Some(Duration::from_secs(20)));
+        assert_eq!(
+            grace.apply(&mut second, at(100)),
+            Some(Duration::from_secs(20))
+        );
         assert_eq!(second.names.len(), 2);
         let mut third = waiting(&["a.org", "b.org"]);
-        assert_eq!(grace.apply(&mut third, at(120)), Some(Duration::from_secs(100)));
-        assert_eq!(third.names.keys().map(DnsName::as_str).collect::<Vec<_>>(), ["b.org"]);
+        assert_eq!(
+            grace.apply(&mut third, at(120)),
+            Some(Duration::from_secs(100))
+        );
+        assert_eq!(
+            third.names.keys().map(DnsName::as_str).collect::<Vec<_>>(),
+            ["b.org"]
+        );
     }
 
     #[test]

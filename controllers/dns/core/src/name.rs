@@ -108,7 +108,11 @@ impl DnsName {
     /// Whether a resolver could look it up: label and total lengths.
     #[must_use]
     pub fn fits(&self) -> bool {
-        self.0.len() <= MAX_NAME && self.0.split('.').all(|label| (1..=MAX_LABEL).contains(&label.len()))
+        self.0.len() <= MAX_NAME
+            && self
+                .0
+                .split('.')
+                .all(|label| (1..=MAX_LABEL).contains(&label.len()))
     }
 }
 
@@ -161,7 +165,13 @@ mod tests {
 
     #[test]
     fn escapes_that_carry_meaning_stay() {
-        for text in ["a\\056b.example.org", "a\\000b.example.org", "a\\134.org", "a\\05", "a\\"] {
+        for text in [
+            "a\\056b.example.org",
+            "a\\000b.example.org",
+            "a\\134.org",
+            "a\\05",
+            "a\\",
+        ] {
             assert_eq!(DnsName::from_route53(text).as_str(), text);
         }
     }
@@ -170,7 +180,17 @@ mod tests {
     fn wrong_names_are_refused() {
         let long_label = format!("{}.org", "a".repeat(64));
         let long_name = vec!["abcdefghi"; 26].join(".");
-        for text in ["", ".", "a..b", "ex ample.org", "a.*.org", "exämple.org", "a*.org", &long_label, &long_name] {
+        for text in [
+            "",
+            ".",
+            "a..b",
+            "ex ample.org",
+            "a.*.org",
+            "exämple.org",
+            "a*.org",
+            &long_label,
+            &long_name,
+        ] {
             assert!(DnsName::parse(text).is_err(), "{text:?}");
         }
         assert!(DnsName::parse(&format!("{}.org", "a".repeat(63))).is_ok());
@@ -180,8 +200,17 @@ mod tests {
     #[test]
     fn within_counts_labels_and_not_letters() {
         let zone = DnsName::parse("example.org").unwrap();
-        for (name, within) in [("example.org", true), ("a.example.org", true), ("badexample.org", false), ("org", false)] {
-            assert_eq!(DnsName::parse(name).unwrap().is_within(&zone), within, "{name}");
+        for (name, within) in [
+            ("example.org", true),
+            ("a.example.org", true),
+            ("badexample.org", false),
+            ("org", false),
+        ] {
+            assert_eq!(
+                DnsName::parse(name).unwrap().is_within(&zone),
+                within,
+                "{name}"
+            );
         }
     }
 

@@ -30,7 +30,9 @@ impl ZoneRecords {
     /// A zone with these records.
     #[must_use]
     pub fn new(zone: Zone, records: impl IntoIterator<Item = RecordSet>) -> Self {
-        let records = records.into_iter().map(|record| (record.key.clone(), record));
+        let records = records
+            .into_iter()
+            .map(|record| (record.key.clone(), record));
         Self {
             zone,
             records: records.collect(),
@@ -49,9 +51,15 @@ impl ZoneRecords {
     }
 
     /// Puts what was read of some names in place of what was known of them.
-    pub fn replace(&mut self, names: &BTreeSet<DnsName>, records: impl IntoIterator<Item = RecordSet>) {
+    pub fn replace(
+        &mut self,
+        names: &BTreeSet<DnsName>,
+        records: impl IntoIterator<Item = RecordSet>,
+    ) {
         self.records.retain(|key, _| !names.contains(&key.name));
-        let records = records.into_iter().map(|record| (record.key.clone(), record));
+        let records = records
+            .into_iter()
+            .map(|record| (record.key.clone(), record));
         self.records.extend(records);
     }
 

@@ -9,7 +9,10 @@ use crate::desired::{Candidate, Wish};
 use crate::record::RecordType;
 use crate::registry::Claim;
 use crate::row::row;
-use crate::{Change, Config, Desired, DnsName, Observed, RecordKey, Zone, ZoneId, ZoneRecords, reason, zones_of};
+use crate::{
+    Change, Config, Desired, DnsName, Observed, RecordKey, Zone, ZoneId, ZoneRecords, reason,
+    zones_of,
+};
 
 /// What is to be done, and what cannot be.
 #[derive(Clone, Debug)]
@@ -70,7 +73,11 @@ fn place<'a>(
             let mut reject = |reason, message| {
                 if matches!(candidate.wish, Wish::Publish(_)) {
                     let object = candidate.object.clone();
-                    rejections.push(Rejection { object, reason, message });
+                    rejections.push(Rejection {
+                        object,
+                        reason,
+                        message,
+                    });
                 }
             };
             if zones.is_empty() {
@@ -79,9 +86,17 @@ fn place<'a>(
             for id in zones {
                 if let Some(words) = observed.unreadable.get(id) {
                     let zone = &observed.zones[id];
-                    reject(reason::ZONE_UNAVAILABLE, format!("{name} is not published: {zone} cannot be read: {words}"));
+                    reject(
+                        reason::ZONE_UNAVAILABLE,
+                        format!("{name} is not published: {zone} cannot be read: {words}"),
+                    );
                 } else {
-                    by_zone.entry(id).or_default().entry(name).or_default().push(candidate);
+                    by_zone
+                        .entry(id)
+                        .or_default()
+                        .entry(name)
+                        .or_default()
+                        .push(candidate);
                 }
             }
         }
@@ -91,13 +106,24 @@ fn place<'a>(
 
 fn no_zone(name: &DnsName, candidate: &Candidate, observed: &Observed) -> String {
     match &candidate.pin {
-        Some(pin) => format!("{name} is not published: hosted zone {pin} does not cover it or is not managed here"),
-        None if observed.zones.is_empty() => format!("{name} is not published: there is no hosted zone that the filters admit"),
+        Some(pin) => format!(
+            "{name} is not published: hosted zone {pin} does not cover it or is not managed here"
+        ),
+        None if observed.zones.is_empty() => {
+            format!("{name} is not published: there is no hosted zone that the filters admit")
+        }
         None => {
-            let names: BTreeSet<_> = observed.zones.values().map(|zone| zone.name.as_str()).collect();
+            let names: BTreeSet<_> = observed
+                .zones
+                .values()
+                .map(|zone| zone.name.as_str())
+                .collect();
             let some: Vec<_> = names.iter().take(5).copied().collect();
             let more = if names.len() > 5 { ", …" } else { "" };
-            format!("{name} is not published: no hosted zone covers it; there are {}{more}", some.join(", "))
+            format!(
+                "{name} is not published: no hosted zone covers it; there are {}{more}",
+                some.join(", ")
+            )
         }
     }
 }

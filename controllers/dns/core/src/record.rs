@@ -3,99 +3,12 @@
 use std::collections::BTreeSet;
 use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr};
-use std::str::FromStr;
 
 use crate::{DnsName, Routing};
 
-/// The type of a record set. The order is the one in which changes are listed.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum RecordType {
-    /// An IPv4 address, or an alias.
-    A,
-    /// An IPv6 address, or an alias.
-    Aaaa,
-    /// Another name for a name.
-    Cname,
-    /// Mail servers.
-    Mx,
-    /// Rewriting rules.
-    Naptr,
-    /// Name servers of a delegation.
-    Ns,
-    /// The name of an address.
-    Ptr,
-    /// Hosts and ports of a service.
-    Srv,
-    /// Text; ownership is recorded in it.
-    Txt,
-    /// Any other type, by its name.
-    Other(String),
-}
+mod record_type;
 
-/// A name of a record type that records of sources can have.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("A, AAAA, CNAME, MX, NAPTR, NS, PTR, SRV, TXT")]
-pub struct UnknownRecordType;
-
-impl RecordType {
-    /// The types that a registry name can speak of.
-    pub const KNOWN: [Self; 9] = [
-        Self::A,
-        Self::Aaaa,
-        Self::Cname,
-        Self::Mx,
-        Self::Naptr,
-        Self::Ns,
-        Self::Ptr,
-        Self::Srv,
-        Self::Txt,
-    ];
-
-    /// The type of a record set that Route 53 lists.
-    #[must_use]
-    pub fn from_route53(text: &str) -> Self {
-        text.parse().unwrap_or_else(|_| Self::Other(text.to_owned()))
-    }
-
-    /// The name of the type, in capitals.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        match self {
-            Self::A => "A",
-            Self::Aaaa => "AAAA",
-            Self::Cname => "CNAME",
-            Self::Mx => "MX",
-            Self::Naptr => "NAPTR",
-            Self::Ns => "NS",
-            Self::Ptr => "PTR",
-            Self::Srv => "SRV",
-            Self::Txt => "TXT",
-            Self::Other(name) => name,
-        }
-    }
-
-    /// Whether a host's address is found by it.
-    #[must_use]
-    pub fn is_address(&self) -> bool {
-        matches!(self, Self::A | Self::Aaaa | Self::Cname)
-    }
-}
-
-impl FromStr for RecordType {
-    type Err = UnknownRecordType;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let known = Self::KNOWN.into_iter();
-        let mut found = known.filter(|known| known.as_str().eq_ignore_ascii_case(text));
-        found.next().ok_or(UnknownRecordType)
-    }
-}
-
-impl fmt::Display for RecordType {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
+pub use record_type::{RecordType, UnknownRecordType};
 
 /// What makes a record set the same one within a zone.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -192,7 +105,10 @@ impl RecordSet {
             return BTreeSet::new();
         };
         let record_type = &self.key.record_type;
-        values.iter().map(|value| normal(record_type, value)).collect()
+        values
+            .iter()
+            .map(|value| normal(record_type, value))
+            .collect()
     }
 
     /// How many `ResourceRecord` elements a change that names it has.
@@ -226,7 +142,9 @@ fn normal(record_type: &RecordType, value: &str) -> String {
             Ok(address) => address.to_string(),
             Err(_) => value.to_owned(),
         },
-        RecordType::Cname | RecordType::Ns | RecordType::Ptr => DnsName::from_route53(value).to_string(),
+        RecordType::Cname | RecordType::Ns | RecordType::Ptr => {
+            DnsName::from_route53(value).to_string()
+        }
         RecordType::Mx | RecordType::Srv => match value.rsplit_once(char::is_whitespace) {
             Some((numbers, host)) => {
                 let numbers: Vec<_> = numbers.split_whitespace().collect();
@@ -260,59 +178,4 @@ impl fmt::Display for RecordSet {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn values(record_type: RecordType, ttl: u32, values: &[&str]) -> RecordSet {
-        RecordSet {
-            key: RecordKey {
-                name: DnsName::from_route53("a.example.org"),
-                record_type,
-                set_identifier: None,
-            },
-            routing: Routing::Simple,
-            health_check: None,
-            data: RecordData::Values {
-                ttl,
-                values: values.iter().map(|v| (*v).to_owned()).collect(),
-            },
-        }
-    }
-
-    #[test]
-    fn spelling_and_order_of_values_do_not_count() {
-        for (record_type, a, b) in [
-            (RecordType::A, vec!["10.0.0.1", "10.0.0.2"], vec!["10.0.0.2", "10.0.0.1"]),
-            (RecordType::Aaaa, vec!["2001:DB8::1"], vec!["2001:db8:0:0::1"]),
-            (RecordType::Cname, vec!["LB.example.com."], vec!["lb.example.com"]),
-            (RecordType::Cname, vec!["\\052.example.com."], vec!["*.example.com"]),
-            (RecordType::Srv, vec!["0 50  80 A.example.com."], vec!["0 50 80 a.example.com"]),
-        ] {
-            assert!(values(record_type.clone(), 60, &a).same_as(&values(record_type, 60, &b), true), "{a:?}");
-        }
-        let a = values(RecordType::Txt, 60, &["\"A\""]);
-        assert!(!a.same_as(&values(RecordType::Txt, 60, &["\"a\""]), true), "text keeps its case");
-    }
-
-    #[test]
-    fn a_ttl_counts_only_where_it_is_wanted() {
-        let a = values(RecordType::A, 60, &["10.0.0.1"]);
-        let b = values(RecordType::A, 300, &["10.0.0.1"]);
-        assert!(!a.same_as(&b, true));
-        assert!(a.same_as(&b, false));
-    }
-
-    #[test]
-    fn the_zone_of_an_alias_counts_and_its_spelling_does_not() {
-        let alias = |target: &str, zone: &str| RecordSet {
-            data: RecordData::Alias(Alias {
-                target: target.to_owned(),
-                zone: zone.to_owned(),
-                evaluate_target_health: true,
-            }),
-            ..values(RecordType::A, 0, &[])
-        };
-        assert!(alias("LB.example.com.", "Z1").same_as(&alias("lb.example.com", "Z1"), true));
-        assert!(!alias("lb.example.com", "Z1").same_as(&alias("lb.example.com", "Z2"), true));
-    }
-}
+mod tests;

@@ -105,7 +105,10 @@ impl fmt::Display for Routing {
                 write!(f, " bias {}", point.bias)
             }
             Self::MultiValue => f.write_str("multivalue"),
-            Self::Cidr { collection, location } => write!(f, "cidr {collection}/{location}"),
+            Self::Cidr {
+                collection,
+                location,
+            } => write!(f, "cidr {collection}/{location}"),
         }
     }
 }

@@ -17,7 +17,11 @@ mod delete;
 mod write;
 
 /// Everything that is to be done for `name`, in the order in which it is done.
-pub(crate) fn row(scene: &Scene<'_>, name: &DnsName, candidates: &[&Candidate]) -> (Vec<Step<Change>>, Vec<Rejection>) {
+pub(crate) fn row(
+    scene: &Scene<'_>,
+    name: &DnsName,
+    candidates: &[&Candidate],
+) -> (Vec<Step<Change>>, Vec<Rejection>) {
     let mut row = Row {
         scene,
         name,
@@ -31,7 +35,9 @@ pub(crate) fn row(scene: &Scene<'_>, name: &DnsName, candidates: &[&Candidate]) 
     };
     row.settle(candidates);
     row.write();
-    let frozen = candidates.iter().any(|candidate| candidate.wish == Wish::Frozen);
+    let frozen = candidates
+        .iter()
+        .any(|candidate| candidate.wish == Wish::Frozen);
     row.delete(frozen);
     row.steps.sort_by_key(order);
     (row.steps, row.rejections)
@@ -65,7 +71,8 @@ struct Want {
 /// of one type either one simple record set or several with identifiers.
 fn exclude(a: &RecordKey, b: &RecordKey) -> bool {
     if a.record_type == b.record_type {
-        a.set_identifier != b.set_identifier && (a.set_identifier.is_none() || b.set_identifier.is_none())
+        a.set_identifier != b.set_identifier
+            && (a.set_identifier.is_none() || b.set_identifier.is_none())
     } else {
         a.record_type == RecordType::Cname || b.record_type == RecordType::Cname
     }
@@ -75,7 +82,10 @@ impl<'a> Row<'a> {
     fn settle(&mut self, candidates: &[&'a Candidate]) {
         let mut slots: BTreeMap<Option<&str>, Vec<&'a Candidate>> = BTreeMap::new();
         for candidate in candidates {
-            slots.entry(candidate.set_identifier.as_deref()).or_default().push(candidate);
+            slots
+                .entry(candidate.set_identifier.as_deref())
+                .or_default()
+                .push(candidate);
         }
         for (set, candidates) in slots {
             match settle(&candidates, self.holder(set)) {
@@ -89,13 +99,21 @@ impl<'a> Row<'a> {
 
     /// The object that the record sets with this identifier were made for.
     fn holder(&self, set: Option<&str>) -> Option<&'a str> {
-        let mut here = self.scene.records.at(self.name).filter(|record| record.key.set_identifier.as_deref() == set);
+        let mut here = self
+            .scene
+            .records
+            .at(self.name)
+            .filter(|record| record.key.set_identifier.as_deref() == set);
         here.find_map(|record| self.scene.claims.get(&record.key)?.resource())
     }
 
     fn want(&mut self, set: Option<&str>, winner: &Winner<'_>) {
         let zone = &self.scene.zone;
-        let place = Place { name: self.name, set_identifier: set, zone };
+        let place = Place {
+            name: self.name,
+            set_identifier: set,
+            zone,
+        };
         let wanted = wanted(place, &winner.answer, &self.hosts(set), self.scene.config);
         let objects = winner.objects();
         for (reason, message) in wanted.notes {
@@ -103,8 +121,15 @@ impl<'a> Row<'a> {
         }
         for loser in &winner.losers {
             let (name, holder) = (self.name, winner.members[0]);
-            let message = format!("{name} already belongs to {}, which asks for something else", holder.object);
-            self.reject(std::slice::from_ref(&loser.object), reason::HOST_CONFLICT, &message);
+            let message = format!(
+                "{name} already belongs to {}, which asks for something else",
+                holder.object
+            );
+            self.reject(
+                std::slice::from_ref(&loser.object),
+                reason::HOST_CONFLICT,
+                &message,
+            );
         }
         for record in wanted.records {
             let want = Want {
@@ -119,11 +144,18 @@ impl<'a> Row<'a> {
 
     /// The host names that the record sets with this identifier point to.
     fn hosts(&self, set: Option<&str>) -> BTreeSet<DnsName> {
-        let here = self.scene.records.at(self.name).filter(|record| record.key.set_identifier.as_deref() == set);
+        let here = self
+            .scene
+            .records
+            .at(self.name)
+            .filter(|record| record.key.set_identifier.as_deref() == set);
         here.flat_map(|record| match &record.data {
             RecordData::Alias(alias) => vec![DnsName::from_route53(&alias.target)],
             RecordData::Values { values, .. } if record.key.record_type == RecordType::Cname => {
-                values.iter().map(|value| DnsName::from_route53(value)).collect()
+                values
+                    .iter()
+                    .map(|value| DnsName::from_route53(value))
+                    .collect()
             }
             RecordData::Values { .. } => Vec::new(),
         })
@@ -136,14 +168,21 @@ impl<'a> Row<'a> {
     }
 
     fn reject(&mut self, objects: &[ObjectRef], reason: &'static str, message: &str) {
-        self.rejections.extend(objects.iter().map(|object| Rejection {
-            object: object.clone(),
-            reason,
-            message: message.to_owned(),
-        }));
+        self.rejections
+            .extend(objects.iter().map(|object| Rejection {
+                object: object.clone(),
+                reason,
+                message: message.to_owned(),
+            }));
     }
 
-    fn step(&mut self, verb: Verb, is_mark: bool, objects: &[ObjectRef], withheld: Option<&Withheld>) {
+    fn step(
+        &mut self,
+        verb: Verb,
+        is_mark: bool,
+        objects: &[ObjectRef],
+        withheld: Option<&Withheld>,
+    ) {
         self.steps.push(Step {
             action: Change {
                 zone: self.scene.zone.clone(),

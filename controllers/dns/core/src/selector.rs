@@ -40,7 +40,9 @@ impl FromStr for Selector {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let parts = split(text).ok_or(SelectorError)?;
-        let requirements = parts.iter().map(|part| requirement(part.trim()).ok_or(SelectorError));
+        let requirements = parts
+            .iter()
+            .map(|part| requirement(part.trim()).ok_or(SelectorError));
         Ok(Self(requirements.collect::<Result<_, _>>()?))
     }
 }
@@ -75,7 +77,10 @@ fn requirement(text: &str) -> Option<Requirement> {
     }
     if let Some(list) = text.strip_suffix(')') {
         let (head, list) = list.split_once('(')?;
-        let values = list.split(',').map(|value| value.trim().to_owned()).collect();
+        let values = list
+            .split(',')
+            .map(|value| value.trim().to_owned())
+            .collect();
         let mut words = head.split_whitespace();
         let (key, operator, None) = (words.next()?, words.next()?, words.next()) else {
             return None;
@@ -108,7 +113,10 @@ mod tests {
 
     #[test]
     fn each_operator() {
-        let labels = BTreeMap::from([("a".to_owned(), "1".to_owned()), ("x.io/b".to_owned(), "2".to_owned())]);
+        let labels = BTreeMap::from([
+            ("a".to_owned(), "1".to_owned()),
+            ("x.io/b".to_owned(), "2".to_owned()),
+        ]);
         for (text, admitted) in [
             ("", true),
             ("a=1", true),
@@ -130,7 +138,17 @@ mod tests {
 
     #[test]
     fn what_is_no_selector_is_refused() {
-        for text in ["a in 1", "a in (1", "a in (1))", "=1", "a b", "a,,b", "a of (1)", "a in (1) x", "!"] {
+        for text in [
+            "a in 1",
+            "a in (1",
+            "a in (1))",
+            "=1",
+            "a b",
+            "a,,b",
+            "a of (1)",
+            "a in (1) x",
+            "!",
+        ] {
             assert_eq!(text.parse::<Selector>(), Err(SelectorError), "{text}");
         }
     }

@@ -45,13 +45,21 @@ impl Place<'_> {
 /// Turns an answer into record sets: addresses into A and AAAA, the host name of
 /// an AWS resource into aliases, any other into a CNAME. Of several host names
 /// the one in `current` is taken, else the first.
-pub(crate) fn wanted(place: Place<'_>, answer: &Answer, current: &BTreeSet<DnsName>, config: &Config) -> Wanted {
+pub(crate) fn wanted(
+    place: Place<'_>,
+    answer: &Answer,
+    current: &BTreeSet<DnsName>,
+    config: &Config,
+) -> Wanted {
     let mut wanted = Wanted::default();
     let targets = &answer.targets;
     if targets.v4.is_empty() && targets.v6.is_empty() {
         let kept = targets.hosts.intersection(current).next();
         if let Some(target) = kept.or_else(|| targets.hosts.first()) {
-            wanted.ignore(targets.hosts.iter().filter(|host| *host != target), target.as_str());
+            wanted.ignore(
+                targets.hosts.iter().filter(|host| *host != target),
+                target.as_str(),
+            );
             wanted.host(place, answer, target, config);
         }
     } else {
@@ -66,7 +74,9 @@ pub(crate) fn wanted(place: Place<'_>, answer: &Answer, current: &BTreeSet<DnsNa
             }
         }
     }
-    wanted.records.retain(|record| config.types.contains(&record.key.record_type));
+    wanted
+        .records
+        .retain(|record| config.types.contains(&record.key.record_type));
     wanted
 }
 
@@ -74,7 +84,10 @@ impl Wanted {
     fn ignore<'a>(&mut self, hosts: impl Iterator<Item = &'a DnsName>, taken: &str) {
         let hosts: Vec<_> = hosts.map(DnsName::as_str).collect();
         if !hosts.is_empty() {
-            let message = format!("a name can point to one host only: {} not published beside {taken}", hosts.join(", "));
+            let message = format!(
+                "a name can point to one host only: {} not published beside {taken}",
+                hosts.join(", ")
+            );
             self.notes.push((reason::TARGET_IGNORED, message));
         }
     }
@@ -89,7 +102,9 @@ impl Wanted {
             return self.impossible(format!("{name} cannot point to itself"));
         }
         let canonical = canonical_zone(target);
-        let alias = answer.alias.unwrap_or(canonical.is_some() && !config.alias.prefer_cname);
+        let alias = answer
+            .alias
+            .unwrap_or(canonical.is_some() && !config.alias.prefer_cname);
         if !alias {
             if *name == zone.name {
                 return self.impossible(format!("{name} is the apex of {zone} and can only be an alias or have addresses, not {target}"));
@@ -97,22 +112,32 @@ impl Wanted {
             let ttl = answer.ttl.unwrap_or(DEFAULT_TTL);
             let values = vec![target.to_string()];
             let data = RecordData::Values { ttl, values };
-            return self.records.push(place.record(answer, RecordType::Cname, data));
+            return self
+                .records
+                .push(place.record(answer, RecordType::Cname, data));
         }
         let same_zone = target.is_within(&zone.name);
-        let named = answer.target_zone.clone().or_else(|| canonical.map(str::to_owned));
+        let named = answer
+            .target_zone
+            .clone()
+            .or_else(|| canonical.map(str::to_owned));
         let Some(target_zone) = named.or_else(|| same_zone.then(|| zone.id.to_string())) else {
-            return self.impossible(format!("{target} is no AWS resource and not in {zone}, so {name} cannot be its alias"));
+            return self.impossible(format!(
+                "{target} is no AWS resource and not in {zone}, so {name} cannot be its alias"
+            ));
         };
         let data = RecordData::Alias(Alias {
             target: target.to_string(),
             zone: target_zone,
             evaluate_target_health: answer.evaluate_target_health,
         });
-        self.records.push(place.record(answer, RecordType::A, data.clone()));
-        let ipv6 = config.alias.ipv6 == AliasIpv6::Always || answer.dualstack || canonical.is_none();
+        self.records
+            .push(place.record(answer, RecordType::A, data.clone()));
+        let ipv6 =
+            config.alias.ipv6 == AliasIpv6::Always || answer.dualstack || canonical.is_none();
         if ipv6 {
-            self.records.push(place.record(answer, RecordType::Aaaa, data));
+            self.records
+                .push(place.record(answer, RecordType::Aaaa, data));
         }
     }
 }

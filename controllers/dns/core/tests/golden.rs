@@ -12,7 +12,10 @@ use support::{config, decide, fake, yaml};
 #[test]
 fn every_case_gives_its_plan_and_then_nothing() {
     let cases = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases");
-    let mut paths: Vec<_> = fs::read_dir(cases).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let mut paths: Vec<_> = fs::read_dir(cases)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
     paths.sort();
     assert!(paths.len() >= 20, "the cases are there");
     let mut wrong = Vec::new();
@@ -24,7 +27,10 @@ fn every_case_gives_its_plan_and_then_nothing() {
         }
         let expected = fs::read_to_string(&file).unwrap_or_default();
         if found != expected {
-            wrong.push(format!("{}\nexpected:\n{expected}\nfound:\n{found}", path.display()));
+            wrong.push(format!(
+                "{}\nexpected:\n{expected}\nfound:\n{found}",
+                path.display()
+            ));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
@@ -42,9 +48,16 @@ fn run(path: &Path) -> String {
     let (batches, too_large) = batches(&decision.plan, &Limits::default());
     assert!(too_large.is_empty(), "{}", path.display());
     for batch in &batches {
-        fake::apply(&mut observed, batch).unwrap_or_else(|words| panic!("{}: {words}", path.display()));
+        fake::apply(&mut observed, batch)
+            .unwrap_or_else(|words| panic!("{}: {words}", path.display()));
     }
     let (again, _) = decide(&snapshot, &observed, &config, waited);
-    assert_eq!(again.plan.active().count(), 0, "{}: once is enough:\n{}", path.display(), again.plan);
+    assert_eq!(
+        again.plan.active().count(),
+        0,
+        "{}: once is enough:\n{}",
+        path.display(),
+        again.plan
+    );
     text
 }

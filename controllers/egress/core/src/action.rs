@@ -29,44 +29,101 @@ impl fmt::Display for Handle {
 
 /// One EC2 call.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the fields are ids and names of what the variant says")]
+#[expect(
+    missing_docs,
+    reason = "the fields are ids and names of what the variant says"
+)]
 pub enum EgressAction {
     /// `CreateSubnet`.
     CreateSubnet { zone: String, cidr: Ipv4Net },
     /// `CreateRouteTable`, for the NAT subnet.
     CreateRouteTable { zone: String },
     /// `CreateRoute` of `0.0.0.0/0` in the NAT subnet's table.
-    CreateDefaultRoute { zone: String, table: Handle, gateway: String },
+    CreateDefaultRoute {
+        zone: String,
+        table: Handle,
+        gateway: String,
+    },
     /// `ReplaceRoute` of `0.0.0.0/0` in the NAT subnet's table.
-    ReplaceDefaultRoute { zone: String, table: String, gateway: String },
+    ReplaceDefaultRoute {
+        zone: String,
+        table: String,
+        gateway: String,
+    },
     /// `AssociateRouteTable`.
-    Associate { zone: String, table: Handle, subnet: Handle },
+    Associate {
+        zone: String,
+        table: Handle,
+        subnet: Handle,
+    },
     /// `ReplaceRouteTableAssociation`: our subnet uses another table.
-    ReplaceAssociation { zone: String, association: String, table: Handle },
+    ReplaceAssociation {
+        zone: String,
+        association: String,
+        table: Handle,
+    },
     /// `AllocateAddress`.
     AllocateAddress { zone: String },
     /// `CreateTags` on something of ours, or on an address handed over.
-    Tag { zone: String, kind: &'static str, id: String, tags: Tags },
+    Tag {
+        zone: String,
+        kind: &'static str,
+        id: String,
+        tags: Tags,
+    },
     /// `CreateNatGateway`. `previous` are the NAT gateways made before with the
     /// same address, so that the client token is a new one.
-    CreateNatGateway { zone: String, subnet: Handle, allocation: Handle, previous: BTreeSet<String> },
+    CreateNatGateway {
+        zone: String,
+        subnet: Handle,
+        allocation: Handle,
+        previous: BTreeSet<String>,
+    },
     /// `CreateRoute`.
-    CreateRoute { table: String, network: Ipv4Net, zone: String, nat: String },
+    CreateRoute {
+        table: String,
+        network: Ipv4Net,
+        zone: String,
+        nat: String,
+    },
     /// `ReplaceRoute`.
-    ReplaceRoute { table: String, network: Ipv4Net, zone: String, nat: String, instead_of: String },
+    ReplaceRoute {
+        table: String,
+        network: Ipv4Net,
+        zone: String,
+        nat: String,
+        instead_of: String,
+    },
     /// `DeleteRoute`. `counts` where it is the first of its network, so that the
     /// removal limit counts networks and not tables.
-    DeleteRoute { table: String, network: Ipv4Net, nat: String, counts: bool },
+    DeleteRoute {
+        table: String,
+        network: Ipv4Net,
+        nat: String,
+        counts: bool,
+    },
     /// `DeleteNatGateway`.
-    DeleteNatGateway { zone: String, nat: String, why: String },
+    DeleteNatGateway {
+        zone: String,
+        nat: String,
+        why: String,
+    },
     /// `DeleteSubnet`.
     DeleteSubnet { zone: String, subnet: String },
     /// `DisassociateRouteTable`.
-    Disassociate { zone: String, association: String, table: String },
+    Disassociate {
+        zone: String,
+        association: String,
+        table: String,
+    },
     /// `DeleteRouteTable`.
     DeleteRouteTable { zone: String, table: String },
     /// `ReleaseAddress`: the public IP is lost for good.
-    ReleaseAddress { zone: String, allocation: String, public_ip: String },
+    ReleaseAddress {
+        zone: String,
+        allocation: String,
+        public_ip: String,
+    },
 }
 
 impl EgressAction {
@@ -124,13 +181,15 @@ impl Action for EgressAction {
             Self::CreateSubnet { .. } | Self::DeleteSubnet { .. } => "subnet",
             Self::CreateRouteTable { .. } | Self::DeleteRouteTable { .. } => "route-table",
             Self::CreateDefaultRoute { .. } | Self::ReplaceDefaultRoute { .. } => "default-route",
-            Self::Associate { .. } | Self::ReplaceAssociation { .. } | Self::Disassociate { .. } => {
-                "association"
-            }
+            Self::Associate { .. }
+            | Self::ReplaceAssociation { .. }
+            | Self::Disassociate { .. } => "association",
             Self::AllocateAddress { .. } | Self::ReleaseAddress { .. } => "address",
             Self::Tag { kind, .. } => kind,
             Self::CreateNatGateway { .. } | Self::DeleteNatGateway { .. } => "nat-gateway",
-            Self::CreateRoute { .. } | Self::ReplaceRoute { .. } | Self::DeleteRoute { .. } => "route",
+            Self::CreateRoute { .. } | Self::ReplaceRoute { .. } | Self::DeleteRoute { .. } => {
+                "route"
+            }
         }
     }
 
@@ -177,25 +236,42 @@ impl fmt::Display for EgressAction {
             Self::ReplaceDefaultRoute { table, gateway, .. } => {
                 write!(f, "0.0.0.0/0 in {table} to {gateway}")
             }
-            Self::Associate { table, subnet, .. } => write!(f, "subnet {subnet} with table {table}"),
-            Self::ReplaceAssociation { association, table, .. } => {
+            Self::Associate { table, subnet, .. } => {
+                write!(f, "subnet {subnet} with table {table}")
+            }
+            Self::ReplaceAssociation {
+                association, table, ..
+            } => {
                 write!(f, "{association} to table {table}")
             }
             Self::AllocateAddress { .. } => Ok(()),
             Self::Tag { id, tags, .. } => write!(f, "{id} tags {}", tags::display(tags)),
-            Self::CreateNatGateway { subnet, allocation, .. } => {
+            Self::CreateNatGateway {
+                subnet, allocation, ..
+            } => {
                 write!(f, "in subnet {subnet} with address {allocation}")
             }
             Self::CreateRoute { zone, nat, .. } => write!(f, "to {nat} of {zone}"),
-            Self::ReplaceRoute { zone, nat, instead_of, .. } => {
+            Self::ReplaceRoute {
+                zone,
+                nat,
+                instead_of,
+                ..
+            } => {
                 write!(f, "to {nat} of {zone} instead of {instead_of}")
             }
             Self::DeleteRoute { nat, .. } => write!(f, "to {nat}"),
             Self::DeleteNatGateway { nat, why, .. } => write!(f, "{nat}, {why}"),
             Self::DeleteSubnet { subnet, .. } => f.write_str(subnet),
-            Self::Disassociate { association, table, .. } => write!(f, "{association} of {table}"),
+            Self::Disassociate {
+                association, table, ..
+            } => write!(f, "{association} of {table}"),
             Self::DeleteRouteTable { table, .. } => f.write_str(table),
-            Self::ReleaseAddress { allocation, public_ip, .. } => {
+            Self::ReleaseAddress {
+                allocation,
+                public_ip,
+                ..
+            } => {
                 write!(f, "{allocation}, giving up {public_ip} for good")
             }
         }

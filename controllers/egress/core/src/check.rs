@@ -31,7 +31,12 @@ pub fn check(
     confirmed_empty: bool,
 ) -> Vec<Unsafe> {
     let mut found = Vec::new();
-    for step in planned.plan.steps.iter_mut().filter(|step| step.withheld.is_none()) {
+    for step in planned
+        .plan
+        .steps
+        .iter_mut()
+        .filter(|step| step.withheld.is_none())
+    {
         if let Some(why) = broken_invariant(&step.action, inventory) {
             let shown = step.to_string();
             found.push(Unsafe { step: shown, why });
@@ -57,10 +62,19 @@ fn is_removal(step: &Step<EgressAction>) -> bool {
 fn managed(inventory: &Inventory<'_>) -> usize {
     let tables = inventory.observed.route_tables.values();
     let networks: BTreeSet<_> = tables
-        .flat_map(|table| table.routes.iter().filter(|route| inventory.owns_route(table, route)))
+        .flat_map(|table| {
+            table
+                .routes
+                .iter()
+                .filter(|route| inventory.owns_route(table, route))
+        })
         .map(|route| route.destination)
         .collect();
-    let addresses: usize = inventory.zones.values().map(|holdings| holdings.addresses.len()).sum();
+    let addresses: usize = inventory
+        .zones
+        .values()
+        .map(|holdings| holdings.addresses.len())
+        .sum();
     networks.len() + addresses
 }
 
@@ -74,7 +88,13 @@ fn broken_invariant(action: &EgressAction, inventory: &Inventory<'_>) -> Option<
     };
     let nat = |id: &str| owned(observed.nat_gateways.get(id).map(|nat| &nat.tags));
     let address = |id: &str| owned(observed.addresses.get(id).map(|address| &address.tags));
-    let named = |id: &str| inventory.config.zones.iter().any(|zone| zone.adopt.as_deref() == Some(id));
+    let named = |id: &str| {
+        inventory
+            .config
+            .zones
+            .iter()
+            .any(|zone| zone.adopt.as_deref() == Some(id))
+    };
     let handle = |handle: &Handle, owned: &dyn Fn(&str) -> bool| match handle {
         Handle::New => true,
         Handle::Existing(id) => owned(id),
@@ -87,27 +107,55 @@ fn broken_invariant(action: &EgressAction, inventory: &Inventory<'_>) -> Option<
         EgressAction::ReplaceDefaultRoute { table: id, .. }
         | EgressAction::Disassociate { table: id, .. }
         | EgressAction::DeleteRouteTable { table: id, .. } => table(id),
-        EgressAction::Associate { table: t, subnet: s, .. } => handle(t, &table) && handle(s, &subnet),
-        EgressAction::ReplaceAssociation { association, table: t, .. } => {
-            handle(t, &table) && subnet(associated_subnet(inventory, association))
-        }
+        EgressAction::Associate {
+            table: t,
+            subnet: s,
+            ..
+        } => handle(t, &table) && handle(s, &subnet),
+        EgressAction::ReplaceAssociation {
+            association,
+            table: t,
+            ..
+        } => handle(t, &table) && subnet(associated_subnet(inventory, association)),
         EgressAction::Tag { id, .. } => {
             subnet(id) || table(id) || nat(id) || address(id) || named(id)
         }
-        EgressAction::CreateNatGateway { subnet: s, allocation, .. } => {
-            handle(s, &subnet) && handle(allocation, &|_| true)
-        }
+        EgressAction::CreateNatGateway {
+            subnet: s,
+            allocation,
+            ..
+        } => handle(s, &subnet) && handle(allocation, &|_| true),
         EgressAction::DeleteNatGateway { nat: id, .. } => {
-            return (!nat(id)).then_some(NOT_OURS).or_else(|| carries(inventory, id));
+            return (!nat(id))
+                .then_some(NOT_OURS)
+                .or_else(|| carries(inventory, id));
         }
         EgressAction::DeleteSubnet { subnet: id, .. } => subnet(id),
-        EgressAction::ReleaseAddress { allocation, .. } => address(allocation) && !named(allocation),
-        EgressAction::CreateRoute { table, nat, network, .. } => {
-            let routes = observed.route_tables.get(table).map(|table| table.routes.as_slice());
-            let free = routes.is_some_and(|all| all.iter().all(|route| route.destination != *network));
-            return (!free).then_some("the network is routed already").or_else(|| works(inventory, nat));
+        EgressAction::ReleaseAddress { allocation, .. } => {
+            address(allocation) && !named(allocation)
         }
-        EgressAction::ReplaceRoute { table, nat, network, .. } => {
+        EgressAction::CreateRoute {
+            table,
+            nat,
+            network,
+            ..
+        } => {
+            let routes = observed
+                .route_tables
+                .get(table)
+                .map(|table| table.routes.as_slice());
+            let free =
+                routes.is_some_and(|all| all.iter().all(|route| route.destination != *network));
+            return (!free)
+                .then_some("the network is routed already")
+                .or_else(|| works(inventory, nat));
+        }
+        EgressAction::ReplaceRoute {
+            table,
+            nat,
+            network,
+            ..
+        } => {
             let own = owns_route(inventory, table, network);
             return (!own).then_some(NOT_OURS).or_else(|| works(inventory, nat));
         }
@@ -119,28 +167,48 @@ fn broken_invariant(action: &EgressAction, inventory: &Inventory<'_>) -> Option<
 const NOT_OURS: &str = "it would change what does not carry this cluster's ownership tags";
 
 fn works(inventory: &Inventory<'_>, nat: &str) -> Option<&'static str> {
-    let available = inventory.observed.nat_gateways.get(nat).is_some_and(|gateway| {
-        gateway.state == NatState::Available && inventory.owns(&gateway.tags)
-    });
-    (!available).then_some("it would lead traffic to a NAT gateway that does not work or is not ours")
+    let available = inventory
+        .observed
+        .nat_gateways
+        .get(nat)
+        .is_some_and(|gateway| {
+            gateway.state == NatState::Available && inventory.owns(&gateway.tags)
+        });
+    (!available)
+        .then_some("it would lead traffic to a NAT gateway that does not work or is not ours")
 }
 
 fn carries(inventory: &Inventory<'_>, nat: &str) -> Option<&'static str> {
-    let routes = inventory.observed.route_tables.values().flat_map(|table| &table.routes);
-    let used = routes.map(|route| &route.target).any(|target| *target == Target::NatGateway(nat.to_owned()));
-    let failed = inventory.observed.nat_gateways.get(nat).is_some_and(|nat| nat.state == NatState::Failed);
+    let routes = inventory
+        .observed
+        .route_tables
+        .values()
+        .flat_map(|table| &table.routes);
+    let used = routes
+        .map(|route| &route.target)
+        .any(|target| *target == Target::NatGateway(nat.to_owned()));
+    let failed = inventory
+        .observed
+        .nat_gateways
+        .get(nat)
+        .is_some_and(|nat| nat.state == NatState::Failed);
     (used && !failed).then_some("it would delete a NAT gateway that routes lead to")
 }
 
 fn owns_route(inventory: &Inventory<'_>, table: &str, network: &ipnet::Ipv4Net) -> bool {
-    inventory.observed.route_tables.get(table).is_some_and(|table| {
-        let mut routes = table.routes.iter();
-        routes.any(|route| route.destination == *network && inventory.owns_route(table, route))
-    })
+    inventory
+        .observed
+        .route_tables
+        .get(table)
+        .is_some_and(|table| {
+            let mut routes = table.routes.iter();
+            routes.any(|route| route.destination == *network && inventory.owns_route(table, route))
+        })
 }
 
 fn associated_subnet<'a>(inventory: &Inventory<'a>, association: &str) -> &'a str {
     let tables = inventory.observed.route_tables.values();
     let mut all = tables.flat_map(|table| &table.associations);
-    all.find(|known| known.id == association).map_or("", |known| &known.subnet)
+    all.find(|known| known.id == association)
+        .map_or("", |known| &known.subnet)
 }

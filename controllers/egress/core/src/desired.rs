@@ -84,7 +84,10 @@ pub fn desired(
     for list in &lists {
         for entry in &list.entries {
             match &entry.network {
-                Ok(network) => networks.entry(*network).or_default().push(list.object.clone()),
+                Ok(network) => networks
+                    .entry(*network)
+                    .or_default()
+                    .push(list.object.clone()),
                 Err(refusal) => rejections.push(rejection(&list.object, entry, refusal)),
             }
         }

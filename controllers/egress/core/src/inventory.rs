@@ -104,7 +104,8 @@ impl<'a> Inventory<'a> {
             self.remembered.extend(tags::remembered(&address.tags));
             let user = self.zones.iter().find_map(|(zone, holdings)| {
                 let mut live = holdings.live();
-                live.any(|(_, nat)| nat.allocation.as_ref() == Some(id)).then_some(*zone)
+                live.any(|(_, nat)| nat.allocation.as_ref() == Some(id))
+                    .then_some(*zone)
             });
             if let Some(zone) = zone_tag(&address.tags).or(user) {
                 self.holdings_mut(zone).addresses.insert(id, address);
@@ -144,15 +145,17 @@ impl<'a> Inventory<'a> {
     /// The route tables that get routes, by id. One without a zone is none.
     pub(crate) fn dmz_tables(&self) -> impl Iterator<Item = DmzTable<'a>> + '_ {
         let tables = self.observed.route_tables.iter();
-        tables.filter(|(_, table)| is_dmz(table)).filter_map(|(id, table)| {
-            let zone_name = table.tags.get(tags::TABLE_ZONE_TAG)?;
-            Some(DmzTable {
-                id,
-                table,
-                zone_name,
-                zone: self.config.zone(zone_name),
+        tables
+            .filter(|(_, table)| is_dmz(table))
+            .filter_map(|(id, table)| {
+                let zone_name = table.tags.get(tags::TABLE_ZONE_TAG)?;
+                Some(DmzTable {
+                    id,
+                    table,
+                    zone_name,
+                    zone: self.config.zone(zone_name),
+                })
             })
-        })
     }
 
     /// Every route of the VPC that leads to a NAT gateway: table, table's id, route.
@@ -162,7 +165,8 @@ impl<'a> Inventory<'a> {
     ) -> impl Iterator<Item = (&'a RouteTable, &'a str, &'a Route)> + '_ {
         let tables = self.observed.route_tables.iter();
         tables.flat_map(move |(id, table)| {
-            let leads = move |route: &&Route| matches!(&route.target, Target::NatGateway(to) if to == nat);
+            let leads =
+                move |route: &&Route| matches!(&route.target, Target::NatGateway(to) if to == nat);
             let routes = table.routes.iter().filter(leads);
             routes.map(move |route| (table, id.as_str(), route))
         })
@@ -181,7 +185,9 @@ impl<'a> Inventory<'a> {
         let Some(holdings) = self.zones.get(zone.name.as_str()) else {
             return WantedAddress::New;
         };
-        let in_use = holdings.live().filter_map(|(_, nat)| by_id(nat.allocation.as_deref()?));
+        let in_use = holdings
+            .live()
+            .filter_map(|(_, nat)| by_id(nat.allocation.as_deref()?));
         let in_use = in_use.min_by_key(|(id, _)| (holdings.state_of(id), *id));
         let kept = || {
             let addresses = holdings.addresses.iter();
@@ -199,8 +205,16 @@ impl<'a> Inventory<'a> {
     /// gateways has or had is not counted: EC2 takes a while to say that a deleted
     /// one has let go, and refuses if somebody else was faster.
     pub(crate) fn held_by_other(&self, allocation: &str) -> Option<&'a str> {
-        let holder = self.observed.addresses.get(allocation)?.attached_to.as_deref()?;
-        let mut ours = self.zones.values().flat_map(|holdings| holdings.nat_gateways.values());
+        let holder = self
+            .observed
+            .addresses
+            .get(allocation)?
+            .attached_to
+            .as_deref()?;
+        let mut ours = self
+            .zones
+            .values()
+            .flat_map(|holdings| holdings.nat_gateways.values());
         let known = ours.any(|nat| nat.allocation.as_deref() == Some(allocation));
         (!known).then_some(holder)
     }
@@ -212,7 +226,8 @@ impl<'a> Inventory<'a> {
         };
         let live = self.zones.get(zone.name.as_str())?.live();
         let with_address = live.filter(|(_, nat)| nat.allocation.as_deref() == Some(allocation));
-        with_address.max_by_key(|(id, nat)| (nat.state == NatState::Available, std::cmp::Reverse(*id)))
+        with_address
+            .max_by_key(|(id, nat)| (nat.state == NatState::Available, std::cmp::Reverse(*id)))
     }
 
     /// The NAT gateway that traffic of a zone goes through now: while another
@@ -221,8 +236,16 @@ impl<'a> Inventory<'a> {
     pub fn serving(&self, zone: &'a Zone) -> Option<(&'a str, &'a NatGateway)> {
         let works = |nat: &NatGateway| nat.state == NatState::Available;
         let current = self.current(zone);
-        let others = || self.zones.get(zone.name.as_str())?.live().find(|(_, nat)| works(nat));
-        current.filter(|(_, nat)| works(nat)).or_else(others).or(current)
+        let others = || {
+            self.zones
+                .get(zone.name.as_str())?
+                .live()
+                .find(|(_, nat)| works(nat))
+        };
+        current
+            .filter(|(_, nat)| works(nat))
+            .or_else(others)
+            .or(current)
     }
 
     /// The current one, if it works.
@@ -236,7 +259,8 @@ impl<'a> Holdings<'a> {
     /// The NAT gateways that work or are going to.
     pub fn live(&self) -> impl Iterator<Item = (&'a str, &'a NatGateway)> + '_ {
         let all = self.nat_gateways.iter();
-        all.filter(|(_, nat)| nat.state.is_live()).map(|(id, nat)| (*id, *nat))
+        all.filter(|(_, nat)| nat.state.is_live())
+            .map(|(id, nat)| (*id, *nat))
     }
 
     /// Sorts an available NAT gateway's address before a pending one's.

@@ -106,8 +106,12 @@ pub fn plan(desired: &Desired, inventory: &Inventory<'_>, now: UnixTime) -> Plan
 /// `NAT gateways` in transition are looked at after half their age, so soon at
 /// first and every 15 seconds in the end.
 #[must_use]
-pub fn pause(plan: &Plan<EgressAction>, inventory: &Inventory<'_>, now: UnixTime) -> Option<Duration> {
-    const SOON: Duration = Duration::from_secs(1);
+pub fn pause(
+    plan: &Plan<EgressAction>,
+    inventory: &Inventory<'_>,
+    now: UnixTime,
+) -> Option<Duration> {
+    const SOON: Duration = Duration::from_millis(500);
     const MOST: u64 = 15;
     let waits = |step: &Step<EgressAction>| {
         let reason = step.withheld.as_ref().map(|why| why.reason);
@@ -124,7 +128,10 @@ pub fn pause(plan: &Plan<EgressAction>, inventory: &Inventory<'_>, now: UnixTime
     if more || plan.steps.iter().any(makes_nat) {
         return Some(SOON);
     }
-    let owned = inventory.zones.values().flat_map(|holdings| holdings.nat_gateways.values());
+    let owned = inventory
+        .zones
+        .values()
+        .flat_map(|holdings| holdings.nat_gateways.values());
     let in_transition = owned.filter_map(|nat| match nat.state {
         NatState::Pending => Some(nat.created),
         NatState::Deleting => Some(nat.deleted.unwrap_or(nat.created)),
@@ -138,7 +145,11 @@ pub fn pause(plan: &Plan<EgressAction>, inventory: &Inventory<'_>, now: UnixTime
         .config
         .zones
         .iter()
-        .filter(|_| plan.steps.iter().any(|step| held_back(step, withheld::BACKOFF)))
+        .filter(|_| {
+            plan.steps
+                .iter()
+                .any(|step| held_back(step, withheld::BACKOFF))
+        })
         .filter_map(|zone| zone::retry_at(inventory, zone))
         .filter_map(|at| u64::try_from(at.saturating_sub(now)).ok())
         .map(|seconds| Duration::from_secs(seconds.max(1)));
@@ -146,5 +157,7 @@ pub fn pause(plan: &Plan<EgressAction>, inventory: &Inventory<'_>, now: UnixTime
 }
 
 fn held_back(step: &Step<EgressAction>, reason: &str) -> bool {
-    step.withheld.as_ref().is_some_and(|why| why.reason == reason)
+    step.withheld
+        .as_ref()
+        .is_some_and(|why| why.reason == reason)
 }

@@ -6,7 +6,7 @@ use ipnet::Ipv4Net;
 use isthmus_core::ObjectRef;
 use serde::{Deserialize, Serialize};
 
-use crate::{Desired, Entry, Inventory, Planned, RouteState, Stance, withheld};
+use crate::{Desired, Entry, Inventory, Planned, RouteState, Stance, Zone, withheld};
 
 /// What has become of one ConfigMap. It holds no time, so it changes only when
 /// something does.
@@ -70,7 +70,7 @@ pub struct ZoneStatus {
     /// The NAT gateway.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub nat_gateway: Option<String>,
-    /// `available`, `pending`, or `missing`.
+    /// `available`, `pending`, `failed` or `missing`.
     pub state: String,
     /// What is wrong with it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -103,12 +103,20 @@ struct Verdict {
 
 impl Verdict {
     fn accepted(message: Option<String>) -> Self {
-        Self { state: EntryState::Accepted, reason: None, message }
+        Self {
+            state: EntryState::Accepted,
+            reason: None,
+            message,
+        }
     }
 
     fn new(state: EntryState, reason: &'static str, message: impl Into<String>) -> Self {
         let message = Some(message.into());
-        Self { state, reason: Some(reason), message }
+        Self {
+            state,
+            reason: Some(reason),
+            message,
+        }
     }
 }
 
@@ -125,32 +133,60 @@ pub fn status(
     } else {
         Vec::new()
     };
-    let view = View { planned, inventory, applied };
+    let view = View {
+        planned,
+        inventory,
+        applied,
+    };
     let all = desired.lists.iter().map(|list| {
         let entries: Vec<_> = list.entries.iter().map(|entry| view.entry(entry)).collect();
         let wanted = list.entries.iter().any(|entry| entry.network.is_ok());
         let zones = if wanted { zones.clone() } else { Vec::new() };
-        let public_ips = zones.iter().filter_map(|zone| zone.public_ip.clone()).collect();
-        (list.object.clone(), Status { entries, public_ips, zones })
+        let public_ips = zones
+            .iter()
+            .filter_map(|zone| zone.public_ip.clone())
+            .collect();
+        (
+            list.object.clone(),
+            Status {
+                entries,
+                public_ips,
+                zones,
+            },
+        )
     });
     all.collect()
 }
 
 fn zone_statuses(planned: &Planned, inventory: &Inventory<'_>) -> Vec<ZoneStatus> {
-    let of = |zone| {
-        let serving = inventory.serving(zone);
-        let address = serving
-            .and_then(|(_, nat)| nat.allocation.as_ref())
-            .and_then(|id| inventory.observed.addresses.get(id));
-        ZoneStatus {
-            zone: zone.name.clone(),
-            public_ip: address.map(|address| address.public_ip.clone()),
-            nat_gateway: serving.map(|(id, _)| id.to_owned()),
-            state: serving.map_or("missing", |(_, nat)| nat.state.as_str()).to_owned(),
-            message: planned.problems.get(&zone.name).map(|(_, message)| message.clone()),
-        }
+    let zones = inventory.config.zones.iter();
+    zones
+        .map(|zone| zone_status(zone, planned, inventory))
+        .collect()
+}
+
+fn zone_status(zone: &Zone, planned: &Planned, inventory: &Inventory<'_>) -> ZoneStatus {
+    let holdings = inventory.zones.get(zone.name.as_str());
+    let failed = holdings.is_some_and(|holdings| {
+        let mut all = holdings.nat_gateways.values();
+        all.any(|nat| nat.failure.is_some())
+    });
+    let serving = inventory.serving(zone);
+    let allocation = serving.and_then(|(_, nat)| nat.allocation.as_ref());
+    let address = allocation.and_then(|id| inventory.observed.addresses.get(id));
+    let state = match serving {
+        Some((_, nat)) => nat.state.as_str(),
+        None if failed => "failed",
+        None => "missing",
     };
-    inventory.config.zones.iter().map(of).collect()
+    let problem = planned.problems.get(&zone.name);
+    ZoneStatus {
+        zone: zone.name.clone(),
+        public_ip: address.map(|address| address.public_ip.clone()),
+        nat_gateway: serving.map(|(id, _)| id.to_owned()),
+        state: state.to_owned(),
+        message: problem.map(|(_, message)| message.clone()),
+    }
 }
 
 struct View<'a> {
@@ -162,9 +198,11 @@ struct View<'a> {
 impl View<'_> {
     fn entry(&self, entry: &Entry) -> EntryStatus {
         let verdict = match &entry.network {
-            Err(refusal) => {
-                Verdict::new(EntryState::Rejected, refusal.reason, refusal.message.clone())
-            }
+            Err(refusal) => Verdict::new(
+                EntryState::Rejected,
+                refusal.reason,
+                refusal.message.clone(),
+            ),
             Ok(network) => self.network(network),
         };
         EntryStatus {
@@ -179,33 +217,56 @@ impl View<'_> {
 
     /// The worst verdict of all tables.
     fn network(&self, network: &Ipv4Net) -> Verdict {
-        let tables = self.inventory.dmz_tables().filter(|table| table.zone.is_some());
+        let tables = self
+            .inventory
+            .dmz_tables()
+            .filter(|table| table.zone.is_some());
         let verdicts = tables.map(|table| self.in_table(table.id, network));
-        verdicts.reduce(|worst, next| if next.state > worst.state { next } else { worst }).unwrap_or_else(|| {
-            let vpc = &self.inventory.observed.vpc.id;
-            let message = format!("no route table of {vpc} gets routes");
-            Verdict::new(EntryState::Pending, Planned::NO_ROUTE_TABLE, message)
-        })
+        verdicts
+            .reduce(|worst, next| {
+                if next.state > worst.state {
+                    next
+                } else {
+                    worst
+                }
+            })
+            .unwrap_or_else(|| {
+                let vpc = &self.inventory.observed.vpc.id;
+                let message = format!("no route table of {vpc} gets routes");
+                Verdict::new(EntryState::Pending, Planned::NO_ROUTE_TABLE, message)
+            })
     }
 
     fn in_table(&self, table: &str, network: &Ipv4Net) -> Verdict {
         let key = (table.to_owned(), *network);
         if let Some(failure) = self.applied.failed.get(&key) {
-            let reason = if failure.quota { withheld::QUOTA } else { "Failed" };
-            return Verdict::new(EntryState::Pending, reason, format!("{table}: {}", failure.message));
+            let reason = if failure.quota {
+                withheld::QUOTA
+            } else {
+                "Failed"
+            };
+            return Verdict::new(
+                EntryState::Pending,
+                reason,
+                format!("{table}: {}", failure.message),
+            );
         }
         match self.planned.routes.get(&key) {
             Some(RouteState::InPlace) => Verdict::accepted(None),
-            Some(RouteState::Planned) if self.applied.done.contains(&key) => Verdict::accepted(None),
+            Some(RouteState::Planned) if self.applied.done.contains(&key) => {
+                Verdict::accepted(None)
+            }
             Some(RouteState::CoveredBy(cover)) => match self.in_table(table, cover) {
                 accepted if accepted.state == EntryState::Accepted => {
                     Verdict::accepted(Some(format!("part of {cover}, which is asked for too")))
                 }
                 verdict => verdict,
             },
-            Some(RouteState::Planned) | None => {
-                Verdict::new(EntryState::Pending, "Route", format!("{table} has no route for it yet"))
-            }
+            Some(RouteState::Planned) | None => Verdict::new(
+                EntryState::Pending,
+                "Route",
+                format!("{table} has no route for it yet"),
+            ),
             Some(RouteState::Waiting(why)) => {
                 Verdict::new(EntryState::Pending, "NatGateway", format!("{table}: {why}"))
             }

@@ -11,7 +11,11 @@ use crate::{EgressAction, Holdings, Inventory, NatState, Stance, Zone, tags, wit
 /// Adds the steps that remove what no zone needs.
 pub(crate) fn plan_teardown(planned: &mut Planned, stance: Stance, inventory: &Inventory<'_>) {
     for (name, holdings) in &inventory.zones {
-        let place = Place { inventory, holdings, name };
+        let place = Place {
+            inventory,
+            holdings,
+            name,
+        };
         match (inventory.config.zone(name), stance) {
             (Some(zone), Stance::Build) => place.surplus(planned, zone),
             (Some(_), Stance::Keep) => {}
@@ -33,9 +37,9 @@ impl<'a> Place<'_, 'a> {
         let current = self.inventory.current(zone).map(|(id, _)| id);
         let available = self.inventory.available(zone);
         for (id, _) in self.holdings.live().filter(|(id, _)| Some(*id) != current) {
-            let waits = available.is_none().then(|| {
-                because(withheld::PENDING, "until another NAT gateway works")
-            });
+            let waits = available
+                .is_none()
+                .then(|| because(withheld::PENDING, "until another NAT gateway works"));
             let why = waits.or_else(|| self.used(id));
             self.delete_nat(planned, id, "another one has taken its place", why);
         }
@@ -58,7 +62,9 @@ impl<'a> Place<'_, 'a> {
         for (id, nat) in &self.holdings.nat_gateways {
             match nat.state {
                 NatState::Deleted => {}
-                NatState::Deleting => remaining = Some(because(withheld::PENDING, format!("{id} is deleting"))),
+                NatState::Deleting => {
+                    remaining = Some(because(withheld::PENDING, format!("{id} is deleting")));
+                }
                 NatState::Pending | NatState::Available | NatState::Failed => {
                     self.delete_nat(planned, id, why, self.used(id));
                     remaining = Some(because(withheld::PENDING, format!("until {id} is deleted")));
@@ -68,14 +74,24 @@ impl<'a> Place<'_, 'a> {
         let zone = || self.name.to_owned();
         let mut steps = Vec::new();
         for id in self.holdings.subnets.keys() {
-            steps.push(EgressAction::DeleteSubnet { zone: zone(), subnet: (*id).to_owned() });
+            steps.push(EgressAction::DeleteSubnet {
+                zone: zone(),
+                subnet: (*id).to_owned(),
+            });
         }
         for (id, table) in &self.holdings.tables {
             for association in &table.associations {
                 let (association, table) = (association.id.clone(), (*id).to_owned());
-                steps.push(EgressAction::Disassociate { zone: zone(), association, table });
+                steps.push(EgressAction::Disassociate {
+                    zone: zone(),
+                    association,
+                    table,
+                });
             }
-            steps.push(EgressAction::DeleteRouteTable { zone: zone(), table: (*id).to_owned() });
+            steps.push(EgressAction::DeleteRouteTable {
+                zone: zone(),
+                table: (*id).to_owned(),
+            });
         }
         for step in steps {
             match &remaining {
@@ -116,7 +132,12 @@ impl<'a> Place<'_, 'a> {
             );
             return Some(because(withheld::IN_USE, message));
         }
-        ours.map(|(table, network)| because(withheld::PENDING, format!("until {network} in {table} is gone")))
+        ours.map(|(table, network)| {
+            because(
+                withheld::PENDING,
+                format!("until {network} in {table} is gone"),
+            )
+        })
     }
 
     /// Gives addresses back, if the operator wants that. One that was handed over is not ours to give.
@@ -126,7 +147,12 @@ impl<'a> Place<'_, 'a> {
         }
         for (id, address) in &self.holdings.addresses {
             let adopted = address.tags.contains_key(tags::ADOPTED_TAG);
-            let named = self.inventory.config.zones.iter().any(|zone| zone.adopt.as_deref() == Some(id));
+            let named = self
+                .inventory
+                .config
+                .zones
+                .iter()
+                .any(|zone| zone.adopt.as_deref() == Some(id));
             if adopted || named || wanted == Some(id) {
                 continue;
             }
@@ -135,17 +161,29 @@ impl<'a> Place<'_, 'a> {
                 allocation: (*id).to_owned(),
                 public_ip: address.public_ip.clone(),
             };
-            let mut all = self.inventory.zones.values().flat_map(|holdings| &holdings.nat_gateways);
+            let mut all = self
+                .inventory
+                .zones
+                .values()
+                .flat_map(|holdings| &holdings.nat_gateways);
             let holder = all.find(|(_, nat)| {
                 let holds = nat.state.is_live() || nat.state == NatState::Deleting;
                 holds && nat.allocation.as_deref() == Some(id)
             });
             match (holder, self.inventory.held_by_other(id)) {
                 (Some((nat, _)), _) => {
-                    planned.hold(action, &[], because(withheld::PENDING, format!("until {nat} is deleted")));
+                    planned.hold(
+                        action,
+                        &[],
+                        because(withheld::PENDING, format!("until {nat} is deleted")),
+                    );
                 }
                 (None, Some(other)) => {
-                    planned.hold(action, &[], because(withheld::IN_USE, format!("it is attached to {other}")));
+                    planned.hold(
+                        action,
+                        &[],
+                        because(withheld::IN_USE, format!("it is attached to {other}")),
+                    );
                 }
                 (None, None) => planned.step(action, &[]),
             }

@@ -1,12 +1,14 @@
 //! From any start, with any interruption, to the one right end.
 
+#![allow(clippy::unwrap_used, reason = "a test")]
+
 mod world;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use egress_core::{
-    Config, EntryState, Inventory, NatGateway, NatState, Observed, RouteTable, Snapshot, Target, check, desired,
-    pause, plan, status, tags,
+    Config, EntryState, Inventory, NatGateway, NatState, Observed, RouteTable, Snapshot, Target,
+    check, desired, pause, plan, status, tags,
 };
 use ipnet::Ipv4Net;
 use isthmus_core::RemovalLimit;
@@ -36,12 +38,19 @@ fn run(ec2: &mut Ec2, config: &Config, snapshot: &Snapshot, steps: usize) -> boo
     let (desired, _) = desired(snapshot, &config.guards, &observed.vpc.cidrs);
     let inventory = Inventory::new(&observed, config);
     let mut planned = plan(&desired, &inventory, ec2.now);
-    let limit = RemovalLimit { allow_mass: true, ..RemovalLimit::default() };
+    let limit = RemovalLimit {
+        allow_mass: true,
+        ..RemovalLimit::default()
+    };
     assert_eq!(check(&mut planned, &inventory, &limit, true), []);
     let mut made = Made::new();
     let mut failed: BTreeSet<String> = BTreeSet::new();
     for (n, step) in planned.plan.active().enumerate() {
-        if step.action.chain().is_some_and(|zone| failed.contains(zone)) {
+        if step
+            .action
+            .chain()
+            .is_some_and(|zone| failed.contains(zone))
+        {
             continue;
         }
         let outcome = ec2.apply(&step.action, config, &mut made);
@@ -68,7 +77,11 @@ fn converge(ec2: &mut Ec2, config: &Config, snapshot: &Snapshot) {
 }
 
 /// The routes that a table of a known zone must have in the end.
-fn expected(table: &RouteTable, wanted: &BTreeSet<Ipv4Net>, foreign: &BTreeSet<Ipv4Net>) -> BTreeSet<Ipv4Net> {
+fn expected(
+    table: &RouteTable,
+    wanted: &BTreeSet<Ipv4Net>,
+    foreign: &BTreeSet<Ipv4Net>,
+) -> BTreeSet<Ipv4Net> {
     assert!(table.tags.contains_key(tags::TABLE_ZONE_TAG));
     let free: BTreeSet<_> = wanted.difference(foreign).copied().collect();
     let covered = |n: &Ipv4Net| free.iter().any(|m| m != n && m.contains(n));
@@ -87,17 +100,37 @@ fn assert_right(ec2: &Ec2, config: &Config, snapshot: &Snapshot) {
             .filter(|route| inventory.owns_route(table, route))
             .map(|route| (route.destination, &route.target))
             .collect();
-        let others = table.routes.iter().filter(|route| !inventory.owns_route(table, route));
+        let others = table
+            .routes
+            .iter()
+            .filter(|route| !inventory.owns_route(table, route));
         let others: BTreeSet<Ipv4Net> = others.map(|route| route.destination).collect();
-        let lost = |target: &Target| matches!(target, Target::NatGateway(id) if !id.contains("foreign"));
-        let forgotten = table.routes.iter().find(|route| route.blackhole && lost(&route.target));
-        assert_eq!(forgotten, None, "a route of ours that is no longer known as such in {id}");
-        let zone = table.tags.get(tags::TABLE_ZONE_TAG).and_then(|zone| config.zone(zone));
+        let lost =
+            |target: &Target| matches!(target, Target::NatGateway(id) if !id.contains("foreign"));
+        let forgotten = table
+            .routes
+            .iter()
+            .find(|route| route.blackhole && lost(&route.target));
+        assert_eq!(
+            forgotten, None,
+            "a route of ours that is no longer known as such in {id}"
+        );
+        let zone = table
+            .tags
+            .get(tags::TABLE_ZONE_TAG)
+            .and_then(|zone| config.zone(zone));
         let Some(zone) = zone else {
-            assert!(mine.keys().all(|network| wanted.contains(network)), "{id}: {mine:?}");
+            assert!(
+                mine.keys().all(|network| wanted.contains(network)),
+                "{id}: {mine:?}"
+            );
             continue;
         };
-        assert_eq!(mine.keys().copied().collect::<BTreeSet<_>>(), expected(table, &wanted, &others), "{id}");
+        assert_eq!(
+            mine.keys().copied().collect::<BTreeSet<_>>(),
+            expected(table, &wanted, &others),
+            "{id}"
+        );
         for target in mine.values() {
             let nat = &observed.nat_gateways[target.id()];
             assert_eq!(nat.state, NatState::Available);
@@ -116,11 +149,19 @@ fn assert_right(ec2: &Ec2, config: &Config, snapshot: &Snapshot) {
     }
     let planned = plan(&desired, &inventory, ec2.now);
     assert!(planned.plan.is_empty(), "{}", planned.plan);
-    for (_, status) in status(&desired, &planned, &inventory, &egress_core::Applied::default()) {
+    for (_, status) in status(
+        &desired,
+        &planned,
+        &inventory,
+        &egress_core::Applied::default(),
+    ) {
         for entry in status.entries {
             let pending_without_table = entry.state == EntryState::Pending
                 && entry.reason.as_deref() == Some("NoRouteTable");
-            assert!(entry.state != EntryState::Pending || pending_without_table, "{entry:?}");
+            assert!(
+                entry.state != EntryState::Pending || pending_without_table,
+                "{entry:?}"
+            );
         }
     }
 }
@@ -190,7 +231,8 @@ fn zones() -> impl Strategy<Value = Vec<&'static str>> {
 fn disturb(ec2: &mut Ec2, which: u8) {
     let first_live = || {
         let mut nats = ec2.observed.nat_gateways.iter();
-        nats.find(|(id, nat)| nat.state.is_live() && *id != "nat-foreign").map(|(id, _)| id.clone())
+        nats.find(|(id, nat)| nat.state.is_live() && *id != "nat-foreign")
+            .map(|(id, _)| id.clone())
     };
     match which {
         0 => {
@@ -212,13 +254,22 @@ fn disturb(ec2: &mut Ec2, which: u8) {
             }
         }
         3 => {
-            for table in ec2.observed.route_tables.values_mut().filter(|table| table.tags.len() == 2) {
+            for table in ec2
+                .observed
+                .route_tables
+                .values_mut()
+                .filter(|table| table.tags.len() == 2)
+            {
                 table.tags.extend(dmz_tags(ZONES[1]));
             }
         }
         4 => ec2.failing = 1,
         _ => {
-            let ours = ec2.observed.route_tables.values_mut().find(|table| !table.associations.is_empty());
+            let ours = ec2
+                .observed
+                .route_tables
+                .values_mut()
+                .find(|table| !table.associations.is_empty());
             if let Some(table) = ours {
                 table.routes.clear();
                 table.associations.clear();
@@ -309,29 +360,71 @@ fn the_check_withholds_what_is_not_ours() {
     let config = config(&ZONES[..1]);
     let mut observed = empty(&["10.20.0.0/16"]);
     let routes = vec![route("203.0.113.0/24", "pcx-1")];
-    let table = RouteTable { tags: dmz_tags(ZONES[0]), routes, associations: Vec::new() };
+    let table = RouteTable {
+        tags: dmz_tags(ZONES[0]),
+        routes,
+        associations: Vec::new(),
+    };
     observed.route_tables.insert("rtb-1".into(), table);
     let inventory = Inventory::new(&observed, &config);
     let zone = || ZONES[0].to_owned();
     let id = |id: &str| id.to_owned();
     let net = network("203.0.113.0/24");
     let forbidden = [
-        EgressAction::DeleteRoute { table: id("rtb-1"), network: net, nat: id("pcx-1"), counts: true },
+        EgressAction::DeleteRoute {
+            table: id("rtb-1"),
+            network: net,
+            nat: id("pcx-1"),
+            counts: true,
+        },
         EgressAction::ReplaceRoute {
-            table: id("rtb-1"), network: net, zone: zone(), nat: id("nat-1"), instead_of: id("pcx-1"),
+            table: id("rtb-1"),
+            network: net,
+            zone: zone(),
+            nat: id("nat-1"),
+            instead_of: id("pcx-1"),
         },
-        EgressAction::CreateRoute { table: id("rtb-1"), network: net, zone: zone(), nat: id("nat-1") },
         EgressAction::CreateRoute {
-            table: id("rtb-1"), network: network("192.0.2.0/24"), zone: zone(), nat: id("nat-1"),
+            table: id("rtb-1"),
+            network: net,
+            zone: zone(),
+            nat: id("nat-1"),
         },
-        EgressAction::DeleteRouteTable { zone: zone(), table: id("rtb-1") },
-        EgressAction::DeleteNatGateway { zone: zone(), nat: id("nat-1"), why: String::new() },
-        EgressAction::DeleteSubnet { zone: zone(), subnet: id("subnet-1") },
-        EgressAction::ReleaseAddress { zone: zone(), allocation: id("eipalloc-1"), public_ip: String::new() },
+        EgressAction::CreateRoute {
+            table: id("rtb-1"),
+            network: network("192.0.2.0/24"),
+            zone: zone(),
+            nat: id("nat-1"),
+        },
+        EgressAction::DeleteRouteTable {
+            zone: zone(),
+            table: id("rtb-1"),
+        },
+        EgressAction::DeleteNatGateway {
+            zone: zone(),
+            nat: id("nat-1"),
+            why: String::new(),
+        },
+        EgressAction::DeleteSubnet {
+            zone: zone(),
+            subnet: id("subnet-1"),
+        },
+        EgressAction::ReleaseAddress {
+            zone: zone(),
+            allocation: id("eipalloc-1"),
+            public_ip: String::new(),
+        },
         EgressAction::CreateDefaultRoute {
-            zone: zone(), table: Handle::Existing(id("rtb-1")), gateway: id("igw-1"),
+            zone: zone(),
+            table: Handle::Existing(id("rtb-1")),
+            gateway: id("igw-1"),
         },
-        EgressAction::Tag { zone: zone(), kind: "address", id: id("eipalloc-1"), tags: BTreeMap::new() },
+        EgressAction::Tag {
+            zone: zone(),
+            kind: "address",
+            id: id("eipalloc-1"),
+            tags: BTreeMap::new(),
+        },
     ];
     let count = forbidden.len();
     let mut planned = Planned::default();

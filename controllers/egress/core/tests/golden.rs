@@ -1,6 +1,8 @@
 //! Every folder of `cases`: settings and ConfigMaps (`cluster.yaml`) and EC2
 //! (`aws.yaml`) give this plan (`plan.txt`). `UPDATE_GOLDEN=1` writes the latter anew.
 
+#![allow(clippy::unwrap_used, reason = "a test")]
+
 mod world;
 
 use std::fmt::Write as _;
@@ -38,7 +40,11 @@ fn cases() {
             ));
         }
     }
-    assert!(wrong.is_empty(), "UPDATE_GOLDEN=1 accepts these:\n{}", wrong.join("\n"));
+    assert!(
+        wrong.is_empty(),
+        "UPDATE_GOLDEN=1 accepts these:\n{}",
+        wrong.join("\n")
+    );
 }
 
 fn run(cluster: &str, aws: &str) -> String {
@@ -48,7 +54,12 @@ fn run(cluster: &str, aws: &str) -> String {
     let (desired, rejections) = desired(&snapshot, &config.guards, &observed.vpc.cidrs);
     let inventory = Inventory::new(&observed, &config);
     let mut planned = plan(&desired, &inventory, NOW);
-    let broken = check(&mut planned, &inventory, &flags.limit(), flags.confirmed_empty);
+    let broken = check(
+        &mut planned,
+        &inventory,
+        &flags.limit(),
+        flags.confirmed_empty,
+    );
     assert_eq!(broken, [], "a plan that breaks an invariant");
 
     let mut out = planned.plan.to_string();
@@ -79,7 +90,12 @@ fn as_if_done(plan: &isthmus_core::Plan<EgressAction>) -> Applied {
 }
 
 fn show(out: &mut String, object: &ObjectRef, status: &Status) {
-    writeln!(out, "status of {object}: public IPs {:?}", status.public_ips).unwrap();
+    writeln!(
+        out,
+        "status of {object}: public IPs {:?}",
+        status.public_ips
+    )
+    .unwrap();
     for entry in &status.entries {
         let state = match entry.state {
             EntryState::Accepted => "accepted",
@@ -92,7 +108,9 @@ fn show(out: &mut String, object: &ObjectRef, status: &Status) {
             write!(out, " {reason}").unwrap();
         }
         match &entry.message {
-            Some(message) if entry.state != EntryState::Rejected => writeln!(out, ": {message}").unwrap(),
+            Some(message) if entry.state != EntryState::Rejected => {
+                writeln!(out, ": {message}").unwrap();
+            }
             _ => writeln!(out).unwrap(),
         }
     }

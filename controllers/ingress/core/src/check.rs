@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use isthmus_core::{Action as _, Effect, Plan, RemovalLimit, Withheld};
+use isthmus_core::{Action as _, Effect, ObjectRef, Plan, RemovalLimit, Withheld};
 
 use crate::action::{Action, Operation};
-use crate::{Config, Observed};
+use crate::{Config, Observed, Statuses};
 
 /// One reason for which steps are withheld.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,6 +49,22 @@ pub fn check(
     }
     said.extend(targets(plan, limit));
     said
+}
+
+/// Withholds that names are taken from more Ingresses than `limit` allows: a
+/// wrong `--ingress-class-filter` looks like that. Gives what is withheld.
+pub fn check_statuses(
+    statuses: &mut Statuses,
+    limit: &RemovalLimit,
+) -> Option<(Withheld, Vec<ObjectRef>)> {
+    let withdrawn = statuses.changes.iter().filter(|change| change.withdraws);
+    let objects: Vec<_> = withdrawn.map(|change| change.object.clone()).collect();
+    if limit.allows(objects.len(), statuses.told) {
+        return None;
+    }
+    statuses.changes.retain(|change| !change.withdraws);
+    let why = mass_removal("names in statuses", objects.len(), statuses.told, limit);
+    Some((why, objects))
 }
 
 fn is_load_balancer(action: &Action) -> bool {

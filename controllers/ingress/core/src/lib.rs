@@ -36,7 +36,7 @@ pub use action::{Action, DefaultAction, ListenerSpec, NewLoadBalancer, Operation
 pub use annotations::{Defaults, Settings, settings};
 pub use arn::Arn;
 pub use certificate::{Certificate, CertificateIndex, MIN_LIFE_LEFT};
-pub use check::{Withholding, check};
+pub use check::{Withholding, check, check_statuses};
 pub use class::ClassFilter;
 pub use config::{AccessLogs, Config, HealthCheck, Protocol, TargetConfig};
 pub use desired::{Desired, DesiredLoadBalancer, DesiredTargetGroup, Fate, Served, desired};

@@ -16,6 +16,8 @@ pub struct StatusChange {
     pub object: ObjectRef,
     /// The whole of `status.loadBalancer.ingress`.
     pub entries: Vec<StatusEntry>,
+    /// A name is taken away and none takes its place.
+    pub withdraws: bool,
 }
 
 /// The statuses to be written, and what is waited for.
@@ -23,6 +25,8 @@ pub struct StatusChange {
 pub struct Statuses {
     /// In the order of the Ingresses.
     pub changes: Vec<StatusChange>,
+    /// How many Ingresses have a name of ours in their status now.
+    pub told: usize,
     /// Load balancers that AWS is still setting up.
     pub provisioning: BTreeSet<String>,
     /// Load balancers that wait for their first healthy target, or for their age.
@@ -60,6 +64,7 @@ pub fn status(desired: &Desired, observed: &Observed, config: &Config, now: Time
     };
     let mut out = Statuses::default();
     for ingress in &desired.ingresses {
+        out.told += usize::from(ingress.status.iter().any(|entry| teller.is_ours(entry)));
         let entries = match &ingress.fate {
             Fate::Held => None,
             Fate::NotOurs => Some(teller.without_ours(ingress)),
@@ -71,6 +76,7 @@ pub fn status(desired: &Desired, observed: &Observed, config: &Config, now: Time
         if let Some(entries) = entries.filter(|entries| *entries != ingress.status) {
             out.changes.push(StatusChange {
                 object: ingress.object.clone(),
+                withdraws: ingress.fate == Fate::NotOurs,
                 entries,
             });
         }
@@ -165,16 +171,13 @@ impl Teller<'_> {
         group.is_some_and(crate::TargetGroup::has_healthy_target)
     }
 
+    fn is_ours(&self, entry: &StatusEntry) -> bool {
+        let hostname = entry.hostname.as_ref();
+        hostname.is_some_and(|hostname| self.ours.contains(&hostname.to_ascii_lowercase()))
+    }
+
     fn without_ours(&self, ingress: &Served) -> Vec<StatusEntry> {
-        let ours = |entry: &&StatusEntry| {
-            let hostname = entry.hostname.as_ref();
-            hostname.is_some_and(|hostname| self.ours.contains(&hostname.to_ascii_lowercase()))
-        };
-        ingress
-            .status
-            .iter()
-            .filter(|entry| !ours(entry))
-            .cloned()
-            .collect()
+        let others = ingress.status.iter().filter(|entry| !self.is_ours(entry));
+        others.cloned().collect()
     }
 }

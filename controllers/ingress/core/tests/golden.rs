@@ -226,6 +226,9 @@ fn say(run: &world::Run) -> String {
             text.push_str(&format!("{}: [{}]\n", change.object, entries.join(", ")));
         }
     }
+    if let Some(why) = &run.withheld {
+        text.push_str(&format!("\n# statuses withheld\n{why}\n"));
+    }
     for (what, names) in [
         ("being set up", &statuses.provisioning),
         ("no healthy target", &statuses.unhealthy),

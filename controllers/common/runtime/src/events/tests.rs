@@ -38,6 +38,7 @@ async fn an_event_says_what_kubectl_shows() {
     events.send(&node, EventType::Normal, "Done", "ok".to_owned());
     events.flush(Duration::from_secs(5)).await;
     let asked = server.asked();
+    assert!(asked.iter().all(|asked| asked.method == "POST"));
     let paths: Vec<_> = asked.iter().map(|a| a.path.as_str()).collect();
     assert_eq!(
         paths,

@@ -1,6 +1,5 @@
 //! The election: attempts, terms, fencing, release.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use k8s_openapi::jiff::Timestamp;
@@ -10,49 +9,8 @@ use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::state::{Candidate, Move, Timing};
+use super::term::Term;
 use super::{LeaseApi, LeaseError, LeaseRecord};
-
-/// A time in which this replica leads.
-#[derive(Clone, Debug)]
-pub(crate) struct Term {
-    ended: CancellationToken,
-    /// `None`: for ever.
-    until: Option<Arc<Mutex<Instant>>>,
-}
-
-impl Term {
-    /// Whether it goes on. The deadline is asked too, and not only the election:
-    /// a process that was stopped for a while wakes up with both in the past.
-    pub(crate) fn holds(&self) -> bool {
-        let in_time = self
-            .until
-            .as_ref()
-            .is_none_or(|until| Instant::now() < *lock(until));
-        in_time && !self.ended.is_cancelled()
-    }
-
-    /// Waits for its end.
-    pub(crate) async fn ended(&self) {
-        self.ended.cancelled().await;
-    }
-
-    fn new(until: Instant) -> Self {
-        Self {
-            ended: CancellationToken::new(),
-            until: Some(Arc::new(Mutex::new(until))),
-        }
-    }
-
-    fn extend(&self, until: Instant) {
-        if let Some(mine) = &self.until {
-            *lock(mine) = until;
-        }
-    }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
 
 /// How this replica stands.
 #[derive(Clone, Debug)]
@@ -98,10 +56,7 @@ impl Election {
 
     /// No election: one term that does not end.
     pub(crate) fn unopposed() -> Self {
-        let (_, standing) = watch::channel(Standing::Leading(Term {
-            ended: CancellationToken::new(),
-            until: None,
-        }));
+        let (_, standing) = watch::channel(Standing::Leading(Term::endless()));
         Self {
             standing,
             leave: CancellationToken::new(),
@@ -237,7 +192,7 @@ impl<A: LeaseApi> Campaign<A> {
             }
             (None, Some(term)) => {
                 tracing::warn!("no longer leading");
-                term.ended.cancel();
+                term.end();
                 self.term = None;
                 self.sender.send_replace(Standing::Standby);
             }
@@ -255,9 +210,10 @@ impl<A: LeaseApi> Campaign<A> {
     }
 
     /// Ends the term and empties the holder, if the Lease is still ours.
-    async fn release(mut self) {
-        self.candidate.fence();
-        self.publish();
+    async fn release(self) {
+        if let Some(term) = &self.term {
+            term.end();
+        }
         if !self.candidate.saw_itself() {
             return;
         }

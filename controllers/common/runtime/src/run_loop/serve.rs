@@ -37,8 +37,7 @@ impl<C: Controller> RunLoop<C> {
 
     /// One term. It begins with a full run, whatever was known before it.
     async fn lead(&self, term: &Term, mut pace: Pace, settled: &AtomicBool) {
-        self.metrics.leader(true);
-        self.admin.leads(true);
+        self.leads(true);
         let mut full = true;
         while term.holds() && !self.shutdown.is_cancelled() {
             // What asked for a run until now is seen by the one that begins.
@@ -54,8 +53,7 @@ impl<C: Controller> RunLoop<C> {
                 is_full = self.wait(next) => full = is_full,
             }
         }
-        self.metrics.leader(false);
-        self.admin.leads(false);
+        self.leads(false);
     }
 
     /// Waits for the next run. Whether it reads everything anew.

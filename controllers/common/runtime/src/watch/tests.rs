@@ -116,3 +116,22 @@ async fn no_watches_are_ready() {
         .ready()
         .await;
 }
+
+#[test]
+fn only_what_is_left_of_an_object_can_change() {
+    let (store, mut writer) = kube::runtime::reflector::store();
+    let object = |version: &str, data: &str| {
+        let mut object: ConfigMap = ConfigMap::default();
+        object.metadata.name = Some("a".to_owned());
+        object.metadata.resource_version = Some(version.to_owned());
+        object.data = Some([("cidr".to_owned(), data.to_owned())].into());
+        object
+    };
+    let apply = |version, data| watcher::Event::Apply(object(version, data));
+    assert!(changes(&store, &apply("1", "x")), "it is new");
+    writer.apply_watcher_event(&apply("1", "x"));
+    assert!(!changes(&store, &apply("2", "x")));
+    assert!(changes(&store, &apply("2", "y")));
+    assert!(changes(&store, &watcher::Event::Delete(object("3", "x"))));
+    assert!(changes(&store, &watcher::Event::InitDone));
+}

@@ -1,5 +1,6 @@
 //! Who owns a record: the TXT records beside it.
 
+mod claim;
 mod names;
 mod value;
 
@@ -62,7 +63,10 @@ impl fmt::Display for Foreign {
             Self::Unmarked => f.write_str("has no ownership record"),
             Self::Unmanaged => f.write_str("is not managed here"),
             Self::Owner(owner) => write!(f, "is owned by {owner:?}"),
-            Self::Ambiguous(mark) => write!(f, "has an ownership record ({mark}) that may be another record's"),
+            Self::Ambiguous(mark) => write!(
+                f,
+                "has an ownership record ({mark}) that may be another record's"
+            ),
         }
     }
 }
@@ -89,7 +93,10 @@ impl Registry {
     #[must_use]
     pub fn claim(&self, record: &RecordSet, zone: &ZoneRecords) -> Claim {
         match self {
-            Self::Noop => Claim::Ours { resource: None, marks: Vec::new() },
+            Self::Noop => Claim::Ours {
+                resource: None,
+                marks: Vec::new(),
+            },
             Self::Txt(registry) => registry.claim(record, zone),
         }
     }
@@ -98,9 +105,11 @@ impl Registry {
     #[must_use]
     pub fn is_mark(&self, txt: &RecordSet) -> bool {
         match (&txt.data, self) {
-            (RecordData::Values { values, .. }, Self::Txt(_)) => {
-                values.iter().any(|value| Mark::from_value(value).or_else(|| Mark::from_mate(value)).is_some())
-            }
+            (RecordData::Values { values, .. }, Self::Txt(_)) => values.iter().any(|value| {
+                Mark::from_value(value)
+                    .or_else(|| Mark::from_mate(value))
+                    .is_some()
+            }),
             _ => false,
         }
     }
@@ -113,7 +122,9 @@ impl TxtRegistry {
     #[must_use]
     pub fn mark(&self, record: &RecordSet, zone: &Zone, resource: &str) -> Option<RecordSet> {
         const TTL: u32 = 300;
-        let name = self.affix.to_write(&record.key.name, &record.key.record_type, &zone.name)?;
+        let name = self
+            .affix
+            .to_write(&record.key.name, &record.key.record_type, &zone.name)?;
         let mark = Mark {
             owner: self.owner.clone(),
             resource: Some(resource.to_owned()),
@@ -127,80 +138,6 @@ impl TxtRegistry {
                 values: vec![mark.to_value()],
             },
         })
-    }
-
-    fn claim(&self, record: &RecordSet, zone: &ZoneRecords) -> Claim {
-        let mut found = self.found(record, zone);
-        let Some((_, decides, _)) = found.first() else {
-            return Claim::Foreign(Foreign::Unmarked);
-        };
-        if decides.owner != self.owner {
-            return Claim::Foreign(Foreign::Owner(decides.owner.clone()));
-        }
-        if let Some(mark) = self.ambiguity(record, zone, found[0].2, &found[0].0) {
-            return Claim::Foreign(Foreign::Ambiguous(mark));
-        }
-        let resource = found[0].1.resource.take();
-        // A mark that another record lives by must not go along with this one.
-        found.retain(|(key, mark, bare)| {
-            mark.owner == self.owner && self.ambiguity(record, zone, *bare, key).is_none()
-        });
-        Claim::Ours {
-            resource,
-            marks: found.into_iter().map(|(key, _, _)| key).collect(),
-        }
-    }
-
-    /// Every mark that may speak of `record`, the one that decides first; `true`
-    /// for a form that does not say the type.
-    fn found(&self, record: &RecordSet, zone: &ZoneRecords) -> Vec<(RecordKey, Mark, bool)> {
-        let mut found: Vec<(RecordKey, Mark, bool)> = Vec::new();
-        for (name, bare) in self.affix.to_read(record) {
-            let key = txt_key(name, record);
-            let mark = mark_at(&key, zone, Mark::from_value);
-            if let Some(mark) = mark.filter(|_| found.iter().all(|(seen, _, _)| *seen != key)) {
-                found.push((key, mark, bare));
-            }
-        }
-        if record.key.record_type != RecordType::Aaaa {
-            let key = txt_key(record.key.name.clone(), record);
-            if let Some(mark) = mark_at(&key, zone, Mark::from_mate) {
-                found.push((key, mark, true));
-            }
-        }
-        found
-    }
-
-    /// The old form of `a-team` is the current form of the A record of `team`. A
-    /// mark that both records exist for, and that neither can do without, is
-    /// taken for neither: the wrong guess would delete a stranger's record.
-    fn ambiguity(&self, record: &RecordSet, zone: &ZoneRecords, bare: bool, mark: &RecordKey) -> Option<DnsName> {
-        let (label, _) = record.key.name.split();
-        if bare {
-            // Mate's marks have one meaning.
-            mark_at(mark, zone, Mark::from_value)?;
-            let (word, _) = label.split_once('-')?;
-            let record_type: RecordType = word.parse().ok()?;
-            let other = DnsName::from_route53(&record.key.name.as_str()[word.len() + 1..]);
-            let rival = zone.at(&other).any(|rival| {
-                let aliased = rival.key.record_type == RecordType::A && rival.data.is_alias();
-                rival.key.set_identifier == record.key.set_identifier
-                    && (rival.key.record_type == record_type || (aliased && record_type == RecordType::Cname))
-                    && self.found(rival, zone).first().is_some_and(|(key, _, _)| key == mark)
-            });
-            return rival.then(|| mark.name.clone());
-        }
-        let words = [record.key.record_type.as_str(), "cname"];
-        let rival = words.iter().any(|word| {
-            let other = format!("{}-{}", word.to_ascii_lowercase(), record.key.name);
-            let other = DnsName::from_route53(&other);
-            zone.at(&other).any(|rival| {
-                rival.key.record_type != RecordType::Txt
-                    && rival.key.set_identifier == record.key.set_identifier
-                    && self.found(rival, zone).first().is_some_and(|(key, _, _)| key == mark)
-            })
-        });
-        rival.then(|| mark.name.clone())
     }
 }
 
@@ -252,12 +189,19 @@ impl TxtRegistry {
         let Some(there) = zone.records.get(&mark.key) else {
             let mut others = zone.at(&mark.key.name);
             let cname = others.any(|other| other.key.record_type == RecordType::Cname);
-            return if cname { Site::Taken(Foreign::Unmarked) } else { Site::Free };
+            return if cname {
+                Site::Taken(Foreign::Unmarked)
+            } else {
+                Site::Free
+            };
         };
         let RecordData::Values { values, .. } = &there.data else {
             return Site::Taken(Foreign::Unmarked);
         };
-        let marks: Vec<_> = values.iter().filter_map(|value| Mark::from_value(value)).collect();
+        let marks: Vec<_> = values
+            .iter()
+            .filter_map(|value| Mark::from_value(value))
+            .collect();
         match marks.iter().find(|mark| mark.owner != self.owner) {
             Some(other) => Site::Taken(Foreign::Owner(other.owner.clone())),
             None if marks.len() == values.len() => Site::Ours,

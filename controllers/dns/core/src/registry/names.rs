@@ -35,7 +35,11 @@ impl Affix {
         let word = record_type.as_str().to_ascii_lowercase();
         let prefix = self.prefix.replace(TEMPLATE, &word);
         let suffix = self.suffix.replace(TEMPLATE, &word);
-        let dash = if self.is_template() { String::new() } else { format!("{word}-") };
+        let dash = if self.is_template() {
+            String::new()
+        } else {
+            format!("{word}-")
+        };
         self.build(name, &format!("{prefix}{dash}"), &suffix)
     }
 
@@ -53,7 +57,8 @@ impl Affix {
         let word = record_type.as_str().to_ascii_lowercase();
         let prefix = self.prefix.replace(TEMPLATE, "");
         let suffix = self.suffix.replace(TEMPLATE, "");
-        self.is_template().then(|| self.build(name, &format!("{prefix}{word}-"), &suffix))
+        self.is_template()
+            .then(|| self.build(name, &format!("{prefix}{word}-"), &suffix))
     }
 
     fn is_template(&self) -> bool {
@@ -62,7 +67,11 @@ impl Affix {
 
     fn build(&self, name: &DnsName, before: &str, after: &str) -> DnsName {
         let (label, rest) = name.split();
-        let label = if label == "*" && !self.wildcard.is_empty() { &self.wildcard } else { label };
+        let label = if label == "*" && !self.wildcard.is_empty() {
+            &self.wildcard
+        } else {
+            label
+        };
         match rest {
             None => DnsName::from_route53(&format!("{before}{label}{after}")),
             Some(rest) => DnsName::from_route53(&format!("{before}{label}{after}.{rest}")),
@@ -73,9 +82,14 @@ impl Affix {
     /// that is a legal name inside the zone. Where it is not, at the apex and for
     /// labels that would grow over 63, it is external-dns's older form if an
     /// affix with a dot puts that inside the zone (external-dns reads it, though
-    /// not for AAAA), and else [`Affix::own`]. `None` if no form fits.
+    /// not for AAAA), and else a form of our own, one label more. `None` if no form fits.
     #[must_use]
-    pub fn to_write(&self, name: &DnsName, record_type: &RecordType, zone: &DnsName) -> Option<DnsName> {
+    pub fn to_write(
+        &self,
+        name: &DnsName,
+        record_type: &RecordType,
+        zone: &DnsName,
+    ) -> Option<DnsName> {
         let fits = |candidate: &DnsName| candidate.fits() && candidate.is_within(zone);
         let current = self.current(name, record_type);
         if fits(&current) {
@@ -95,7 +109,10 @@ impl Affix {
     pub fn to_read(&self, record: &RecordSet) -> Vec<(DnsName, bool)> {
         let (name, record_type) = (&record.key.name, &record.key.record_type);
         let mut names = vec![(self.current(name, record_type), false)];
-        names.extend(self.untemplated(name, record_type).map(|name| (name, false)));
+        names.extend(
+            self.untemplated(name, record_type)
+                .map(|name| (name, false)),
+        );
         if *record_type == RecordType::A && record.data.is_alias() {
             // Until 0.22 external-dns kept an alias under the type it was asked for as.
             names.push((self.current(name, &RecordType::Cname), false));
@@ -116,75 +133,4 @@ fn own(name: &DnsName, record_type: &RecordType) -> DnsName {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn name(text: &str) -> DnsName {
-        DnsName::from_route53(text)
-    }
-
-    #[test]
-    fn current_names_are_those_of_external_dns() {
-        for (prefix, suffix, wildcard, host, record_type, expected) in [
-            ("", "", "", "foo.example.com", RecordType::A, "a-foo.example.com"),
-            ("", "", "", "foo.example.com", RecordType::Cname, "cname-foo.example.com"),
-            ("", "", "", "foo.example.com", RecordType::Aaaa, "aaaa-foo.example.com"),
-            ("", "", "", "*.example.com", RecordType::A, "a-*.example.com"),
-            ("", "", "", "example", RecordType::A, "a-example"),
-            ("txt.", "", "", "foo.example.com", RecordType::A, "txt.a-foo.example.com"),
-            ("TXT.", "", "", "foo.example.com", RecordType::Cname, "txt.cname-foo.example.com"),
-            ("txt-", "", "wild", "*.example.com", RecordType::A, "txt-a-wild.example.com"),
-            ("", "-txt", "", "foo.example.com", RecordType::A, "a-foo-txt.example.com"),
-            ("", "-txt", "wildcard", "*.example.com", RecordType::A, "a-wildcard-txt.example.com"),
-            ("%{record_type}-", "", "", "foo.example.com", RecordType::Cname, "cname-foo.example.com"),
-            ("prefix%{record_type}.", "", "", "foo.example.com", RecordType::A, "prefixa.foo.example.com"),
-            ("", "-%{record_type}", "", "foo.example.com", RecordType::A, "foo-a.example.com"),
-            ("", "-%{record_type}suffix", "", "foo.example.com", RecordType::Cname, "foo-cnamesuffix.example.com"),
-        ] {
-            let affix = Affix::new(prefix, suffix, wildcard);
-            assert_eq!(affix.current(&name(host), &record_type).as_str(), expected, "{prefix}|{suffix}");
-        }
-    }
-
-    #[test]
-    fn old_names_have_no_type() {
-        for (prefix, suffix, expected) in [
-            ("", "", "foo.example.com"),
-            ("txt.", "", "txt.foo.example.com"),
-            ("", "-txt", "foo-txt.example.com"),
-            ("%{record_type}-", "", "-foo.example.com"),
-        ] {
-            assert_eq!(Affix::new(prefix, suffix, "").bare(&name("foo.example.com")).as_str(), expected);
-        }
-    }
-
-    #[test]
-    fn a_name_that_does_not_fit_is_written_another_way() {
-        let zone = name("example.com");
-        let long = "l".repeat(62);
-        let long = format!("{long}.example.com");
-        for (prefix, host, record_type, expected) in [
-            ("", "foo.example.com", RecordType::A, "a-foo.example.com".to_owned()),
-            ("", "example.com", RecordType::A, "_isthmus-a.example.com".to_owned()),
-            ("%{record_type}.", "example.com", RecordType::A, "a.example.com".to_owned()),
-            ("txt.", "example.com", RecordType::A, "txt.example.com".to_owned()),
-            ("txt.", "example.com", RecordType::Aaaa, "_isthmus-aaaa.example.com".to_owned()),
-            ("txt-", "example.com", RecordType::A, "_isthmus-a.example.com".to_owned()),
-            ("", &long, RecordType::A, format!("_isthmus-a.{long}")),
-            ("txt.", &long, RecordType::A, format!("txt.{long}")),
-        ] {
-            let affix = Affix::new(prefix, "", "");
-            let written = affix.to_write(&name(host), &record_type, &zone).unwrap();
-            assert_eq!(written.as_str(), expected, "{prefix} {host}");
-        }
-    }
-
-    #[test]
-    fn no_form_fits_a_name_of_full_length() {
-        let label = "l".repeat(63);
-        let full = format!("{label}.{label}.{label}.{}.com", "l".repeat(57));
-        let full = DnsName::parse(&full).unwrap();
-        assert_eq!(full.as_str().len(), 253);
-        assert_eq!(Affix::default().to_write(&full, &RecordType::A, &name("com")), None);
-    }
-}
+mod tests;

@@ -33,7 +33,9 @@ fn alias(name: &str) -> RecordSet {
 }
 
 fn owned_by(owner: &str) -> String {
-    format!("\"heritage=external-dns,external-dns/owner={owner},external-dns/resource=ingress/shop/web\"")
+    format!(
+        "\"heritage=external-dns,external-dns/owner={owner},external-dns/resource=ingress/shop/web\""
+    )
 }
 
 fn claim(record: &RecordSet, others: &[RecordSet]) -> Claim {
@@ -43,7 +45,10 @@ fn claim(record: &RecordSet, others: &[RecordSet]) -> Claim {
         private: false,
     };
     let all = others.iter().chain([record]).cloned();
-    let registry = TxtRegistry { owner: "me".into(), affix: Affix::default() };
+    let registry = TxtRegistry {
+        owner: "me".into(),
+        affix: Affix::default(),
+    };
     Registry::Txt(registry).claim(record, &ZoneRecords::new(zone, all))
 }
 
@@ -58,14 +63,33 @@ fn marks(claim: &Claim) -> Vec<String> {
 fn every_form_conveys_ownership() {
     let a = values("shop.example.org", RecordType::A, "10.0.0.1");
     let mine = owned_by("me");
-    assert_eq!(marks(&claim(&a, &[txt("a-shop.example.org", &mine)])), ["a-shop.example.org"]);
-    assert_eq!(marks(&claim(&a, &[txt("shop.example.org", &mine)])), ["shop.example.org"]);
-    assert_eq!(marks(&claim(&a, &[txt("shop.example.org", "\"mate:me\"")])), ["shop.example.org"]);
-    assert_eq!(marks(&claim(&a, &[txt("_isthmus-a.shop.example.org", &mine)])), ["_isthmus-a.shop.example.org"]);
+    assert_eq!(
+        marks(&claim(&a, &[txt("a-shop.example.org", &mine)])),
+        ["a-shop.example.org"]
+    );
+    assert_eq!(
+        marks(&claim(&a, &[txt("shop.example.org", &mine)])),
+        ["shop.example.org"]
+    );
+    assert_eq!(
+        marks(&claim(&a, &[txt("shop.example.org", "\"mate:me\"")])),
+        ["shop.example.org"]
+    );
+    assert_eq!(
+        marks(&claim(&a, &[txt("_isthmus-a.shop.example.org", &mine)])),
+        ["_isthmus-a.shop.example.org"]
+    );
     let alias = alias("shop.example.org");
-    assert_eq!(marks(&claim(&alias, &[txt("cname-shop.example.org", &mine)])), ["cname-shop.example.org"]);
+    assert_eq!(
+        marks(&claim(&alias, &[txt("cname-shop.example.org", &mine)])),
+        ["cname-shop.example.org"]
+    );
     let foreign = claim(&a, &[txt("cname-shop.example.org", &mine)]);
-    assert_eq!(foreign, Claim::Foreign(Foreign::Unmarked), "cname- speaks of an A only if that is an alias");
+    assert_eq!(
+        foreign,
+        Claim::Foreign(Foreign::Unmarked),
+        "cname- speaks of an A only if that is an alias"
+    );
 }
 
 #[test]
@@ -81,18 +105,37 @@ fn the_old_form_does_not_speak_of_aaaa() {
 fn the_current_form_decides_before_the_old_one() {
     let a = values("shop.example.org", RecordType::A, "10.0.0.1");
     let both = |current: &str, old: &str| {
-        [txt("a-shop.example.org", &owned_by(current)), txt("shop.example.org", &owned_by(old))]
+        [
+            txt("a-shop.example.org", &owned_by(current)),
+            txt("shop.example.org", &owned_by(old)),
+        ]
     };
-    assert_eq!(claim(&a, &both("other", "me")), Claim::Foreign(Foreign::Owner("other".into())));
-    assert_eq!(marks(&claim(&a, &both("me", "other"))), ["a-shop.example.org"]);
-    assert_eq!(marks(&claim(&a, &both("me", "me"))), ["a-shop.example.org", "shop.example.org"]);
+    assert_eq!(
+        claim(&a, &both("other", "me")),
+        Claim::Foreign(Foreign::Owner("other".into()))
+    );
+    assert_eq!(
+        marks(&claim(&a, &both("me", "other"))),
+        ["a-shop.example.org"]
+    );
+    assert_eq!(
+        marks(&claim(&a, &both("me", "me"))),
+        ["a-shop.example.org", "shop.example.org"]
+    );
 }
 
 #[test]
 fn text_that_is_no_mark_is_no_ownership() {
     let a = values("shop.example.org", RecordType::A, "10.0.0.1");
-    for value in ["\"v=spf1 -all\"", "\"heritage=external-dns\"", "\"mate:other\""] {
-        assert!(!claim(&a, &[txt("shop.example.org", value)]).is_ours(), "{value}");
+    for value in [
+        "\"v=spf1 -all\"",
+        "\"heritage=external-dns\"",
+        "\"mate:other\"",
+    ] {
+        assert!(
+            !claim(&a, &[txt("shop.example.org", value)]).is_ours(),
+            "{value}"
+        );
     }
 }
 
@@ -101,7 +144,9 @@ fn a_mark_that_may_be_anothers_is_nobodys() {
     let team = values("team.example.org", RecordType::A, "10.0.0.1");
     let a_team = values("a-team.example.org", RecordType::A, "10.0.0.2");
     let mark = txt("a-team.example.org", &owned_by("me"));
-    let ambiguous = Claim::Foreign(Foreign::Ambiguous(DnsName::from_route53("a-team.example.org")));
+    let ambiguous = Claim::Foreign(Foreign::Ambiguous(DnsName::from_route53(
+        "a-team.example.org",
+    )));
 
     assert!(claim(&team, std::slice::from_ref(&mark)).is_ours());
     assert!(claim(&a_team, std::slice::from_ref(&mark)).is_ours());
@@ -110,7 +155,10 @@ fn a_mark_that_may_be_anothers_is_nobodys() {
 
     let own = txt("a-a-team.example.org", &owned_by("me"));
     assert!(claim(&team, &[a_team.clone(), mark.clone(), own.clone()]).is_ours());
-    assert_eq!(marks(&claim(&a_team, &[team, mark, own])), ["a-a-team.example.org"]);
+    assert_eq!(
+        marks(&claim(&a_team, &[team, mark, own])),
+        ["a-a-team.example.org"]
+    );
 }
 
 #[test]
@@ -121,5 +169,8 @@ fn only_the_mark_is_taken_out_of_a_text() {
     }
     let rest = without_marks(&shared, "me").unwrap();
     assert_eq!(rest.data, txt("", "\"v=spf1 -all\"").data);
-    assert_eq!(without_marks(&txt("shop.example.org", &owned_by("me")), "me"), None);
+    assert_eq!(
+        without_marks(&txt("shop.example.org", &owned_by("me")), "me"),
+        None
+    );
 }

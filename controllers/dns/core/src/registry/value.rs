@@ -20,7 +20,9 @@ impl Mark {
         let owner = &self.owner;
         match &self.resource {
             Some(resource) => {
-                format!("\"{HERITAGE},external-dns/owner={owner},external-dns/resource={resource}\"")
+                format!(
+                    "\"{HERITAGE},external-dns/owner={owner},external-dns/resource={resource}\""
+                )
             }
             None => format!("\"{HERITAGE},external-dns/owner={owner}\""),
         }
@@ -49,7 +51,10 @@ impl Mark {
     #[must_use]
     pub fn from_mate(value: &str) -> Option<Self> {
         let owner = unquote(value).strip_prefix("mate:")?.to_owned();
-        (!owner.is_empty()).then_some(Self { owner, resource: None })
+        (!owner.is_empty()).then_some(Self {
+            owner,
+            resource: None,
+        })
     }
 }
 

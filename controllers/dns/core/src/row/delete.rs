@@ -36,7 +36,10 @@ impl Row<'_> {
                 continue;
             };
             let objects: Vec<_> = resource.as_deref().and_then(object).into_iter().collect();
-            let verb = Verb::Delete { record: record.clone(), gives_way };
+            let verb = Verb::Delete {
+                record: record.clone(),
+                gives_way,
+            };
             self.step(verb, false, &objects, withheld.as_ref());
             for mark in marks {
                 if needed.insert(mark.clone()) {
@@ -48,7 +51,9 @@ impl Row<'_> {
             }
         }
         // The removal limit counts names, not the record types of each.
-        let removed = |step: &&mut Step<Change>| !step.action.is_mark && step.action.effect() == Effect::Remove;
+        let removed = |step: &&mut Step<Change>| {
+            !step.action.is_mark && step.action.effect() == Effect::Remove
+        };
         if let Some(first) = self.steps[first_step..].iter_mut().find(removed) {
             first.action.counts = true;
         }
@@ -62,8 +67,14 @@ impl Row<'_> {
         let txt = self.scene.records.records.get(mark)?;
         Some(match without_marks(txt, &registry.owner) {
             Some(rest) if gives_way => Verb::transition(txt, rest),
-            Some(rest) => Verb::Strip { from: txt.clone(), to: rest },
-            None => Verb::Delete { record: txt.clone(), gives_way },
+            Some(rest) => Verb::Strip {
+                from: txt.clone(),
+                to: rest,
+            },
+            None => Verb::Delete {
+                record: txt.clone(),
+                gives_way,
+            },
         })
     }
 }
@@ -73,7 +84,12 @@ fn object(resource: &str) -> Option<ObjectRef> {
     let mut parts = resource.splitn(3, '/');
     let (kind, namespace, name) = (parts.next()?, parts.next()?, parts.next()?);
     match kind {
-        "ingress" => Some(ObjectRef::new("networking.k8s.io/v1", "Ingress", namespace, name)),
+        "ingress" => Some(ObjectRef::new(
+            "networking.k8s.io/v1",
+            "Ingress",
+            namespace,
+            name,
+        )),
         "service" => Some(ObjectRef::new("v1", "Service", namespace, name)),
         _ => None,
     }

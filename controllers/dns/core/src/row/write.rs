@@ -66,10 +66,14 @@ impl<'a> Row<'a> {
         let fate = match self.scene.records.records.get(key) {
             Some(there) => match self.claim(key) {
                 Claim::Foreign(why) => return Err(self.foreign(key, key, &why)),
-                Claim::Ours { .. } if want.record.same_as(there, want.insist_on_ttl) => Fate::Fulfilled,
+                Claim::Ours { .. } if want.record.same_as(there, want.insist_on_ttl) => {
+                    Fate::Fulfilled
+                }
                 Claim::Ours { .. } => Fate::Update(there),
             },
-            None => Fate::Create { room_needed: self.room_needed(key, mark.as_ref())? },
+            None => Fate::Create {
+                room_needed: self.room_needed(key, mark.as_ref())?,
+            },
         };
         Ok((fate, mark))
     }
@@ -77,7 +81,8 @@ impl<'a> Row<'a> {
     /// Whether a record set of ours has to go before this one can be made.
     fn room_needed(&self, key: &RecordKey, mark: Option<&RecordSet>) -> Result<bool, Obstacle> {
         let beside = |other: &RecordKey| {
-            exclude(key, other) || (other.record_type.is_address() && other.set_identifier == key.set_identifier)
+            exclude(key, other)
+                || (other.record_type.is_address() && other.set_identifier == key.set_identifier)
         };
         let mut room_needed = false;
         for record in self.scene.records.at(self.name) {
@@ -86,7 +91,10 @@ impl<'a> Row<'a> {
                 Claim::Foreign(why) if beside(other) => return Err(self.foreign(key, other, &why)),
                 Claim::Ours { .. } if exclude(key, other) && !self.wants.contains_key(other) => {
                     if self.kept.contains(&other.set_identifier) {
-                        let message = format!("{key} is not published: {other} in {} stays for now", self.scene.zone);
+                        let message = format!(
+                            "{key} is not published: {other} in {} stays for now",
+                            self.scene.zone
+                        );
                         return Err((reason::HOST_CONFLICT, message));
                     }
                     room_needed = true;
@@ -124,10 +132,16 @@ impl<'a> Row<'a> {
 
     fn create(&mut self, want: Want, room_needed: bool, mark: Option<RecordSet>) {
         let policy = self.scene.config.policy;
-        let withheld = (room_needed && !policy.deletes())
-            .then(|| policy.withholds("does not delete the record of another type that it would replace"));
+        let withheld = (room_needed && !policy.deletes()).then(|| {
+            policy.withholds("does not delete the record of another type that it would replace")
+        });
         self.created.insert(want.record.key.clone());
-        self.step(Verb::Create(want.record), false, &want.objects, withheld.as_ref());
+        self.step(
+            Verb::Create(want.record),
+            false,
+            &want.objects,
+            withheld.as_ref(),
+        );
         if let Some(mark) = mark {
             self.write_mark(mark, &want.objects, withheld.as_ref());
         }

@@ -4,7 +4,10 @@ use dns_core::{Batch, Observed, RecordKey, RecordSet, RecordType, Verb, ZoneReco
 
 /// Carries a batch out, as a whole or not at all.
 pub(crate) fn apply(observed: &mut Observed, batch: &Batch) -> Result<(), String> {
-    let zone = observed.records.get_mut(&batch.zone).ok_or("no such zone")?;
+    let zone = observed
+        .records
+        .get_mut(&batch.zone)
+        .ok_or("no such zone")?;
     let mut next = zone.clone();
     for change in batch.changes() {
         match &change.verb {
@@ -27,19 +30,31 @@ pub(crate) fn apply(observed: &mut Observed, batch: &Batch) -> Result<(), String
 fn create(zone: &mut ZoneRecords, record: &RecordSet) -> Result<(), String> {
     let key = &record.key;
     if zone.records.contains_key(key) {
-        return Err(format!("Tried to create resource record set [name='{}.', type='{}'] but it already exists", key.name, key.record_type));
+        return Err(format!(
+            "Tried to create resource record set [name='{}.', type='{}'] but it already exists",
+            key.name, key.record_type
+        ));
     }
     if !key.name.is_within(&zone.zone.name) {
-        return Err(format!("RRSet with DNS name {}. is not permitted in zone {}.", key.name, zone.zone.name));
+        return Err(format!(
+            "RRSet with DNS name {}. is not permitted in zone {}.",
+            key.name, zone.zone.name
+        ));
     }
     if !key.name.fits() {
         return Err(format!("Domain name {}. is too long", key.name));
     }
     if key.record_type == RecordType::Cname && key.name == zone.zone.name {
-        return Err(format!("RRSet of type CNAME with DNS name {}. is not permitted at apex", key.name));
+        return Err(format!(
+            "RRSet of type CNAME with DNS name {}. is not permitted at apex",
+            key.name
+        ));
     }
     if let Some(other) = zone.at(&key.name).find(|other| clash(key, &other.key)) {
-        return Err(format!("RRSet of type {} with DNS name {}. conflicts with {}", key.record_type, key.name, other.key));
+        return Err(format!(
+            "RRSet of type {} with DNS name {}. conflicts with {}",
+            key.record_type, key.name, other.key
+        ));
     }
     zone.records.insert(key.clone(), record.clone());
     Ok(())
@@ -59,7 +74,13 @@ fn delete(zone: &mut ZoneRecords, record: &RecordSet) -> Result<(), String> {
             zone.records.remove(&record.key);
             Ok(())
         }
-        Some(_) => Err(format!("Tried to delete {} but the values provided do not match the current values", record.key)),
-        None => Err(format!("Tried to delete {} but it was not found", record.key)),
+        Some(_) => Err(format!(
+            "Tried to delete {} but the values provided do not match the current values",
+            record.key
+        )),
+        None => Err(format!(
+            "Tried to delete {} but it was not found",
+            record.key
+        )),
     }
 }

@@ -2,14 +2,15 @@
 #![allow(dead_code, clippy::unwrap_used)] // each test binary uses its part, and all of it is tests
 
 pub(crate) mod fake;
+pub(crate) mod worlds;
 pub(crate) mod yaml;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use dns_core::{
-    Affix, AliasIpv6, AliasOptions, Config, Decision, DomainFilter, Grace, Observed, Policy, RecordType, Registry,
-    Snapshot, SourceOptions, TxtRegistry, ZoneFilter, ZoneType,
+    Affix, AliasIpv6, AliasOptions, Config, Decision, DomainFilter, Grace, Observed, Policy,
+    RecordType, Registry, Snapshot, SourceOptions, TxtRegistry, ZoneFilter, ZoneType,
 };
 use isthmus_core::{Rejection, RemovalLimit};
 
@@ -19,10 +20,17 @@ pub(crate) type Flags = BTreeMap<String, String>;
 pub(crate) fn config(flags: &Flags) -> Config {
     let get = |flag: &str| flags.get(flag).map_or("", String::as_str);
     let list = |flag: &str| -> Vec<String> {
-        get(flag).split(',').filter(|item| !item.is_empty()).map(str::to_owned).collect()
+        get(flag)
+            .split(',')
+            .filter(|item| !item.is_empty())
+            .map(str::to_owned)
+            .collect()
     };
     let on = |flag: &str| get(flag) == "true";
-    let excluded: Vec<RecordType> = list("exclude-record-types").iter().map(|t| t.parse().unwrap()).collect();
+    let excluded: Vec<RecordType> = list("exclude-record-types")
+        .iter()
+        .map(|t| t.parse().unwrap())
+        .collect();
     let types = [RecordType::A, RecordType::Aaaa, RecordType::Cname];
     Config {
         policy: match get("policy") {
@@ -33,11 +41,21 @@ pub(crate) fn config(flags: &Flags) -> Config {
         registry: match get("registry") {
             "noop" => Registry::Noop,
             _ => Registry::Txt(TxtRegistry {
-                owner: flags.get("txt-owner-id").cloned().unwrap_or_else(|| "default".to_owned()),
-                affix: Affix::new(get("txt-prefix"), get("txt-suffix"), get("txt-wildcard-replacement")),
+                owner: flags
+                    .get("txt-owner-id")
+                    .cloned()
+                    .unwrap_or_else(|| "default".to_owned()),
+                affix: Affix::new(
+                    get("txt-prefix"),
+                    get("txt-suffix"),
+                    get("txt-wildcard-replacement"),
+                ),
             }),
         },
-        types: types.into_iter().filter(|t| !excluded.contains(t)).collect::<BTreeSet<_>>(),
+        types: types
+            .into_iter()
+            .filter(|t| !excluded.contains(t))
+            .collect::<BTreeSet<_>>(),
         domains: DomainFilter::new(&list("domain-filter"), &list("exclude-domains")),
         zones: ZoneFilter {
             ids: list("zone-id-filter"),
@@ -60,7 +78,11 @@ pub(crate) fn config(flags: &Flags) -> Config {
         alias: AliasOptions {
             prefer_cname: on("aws-prefer-cname"),
             evaluate_target_health: get("aws-evaluate-target-health") != "false",
-            ipv6: if get("alias-ipv6") == "dualstack" { AliasIpv6::Dualstack } else { AliasIpv6::Always },
+            ipv6: if get("alias-ipv6") == "dualstack" {
+                AliasIpv6::Dualstack
+            } else {
+                AliasIpv6::Always
+            },
         },
         min_ttl: flags.get("min-ttl").map(|ttl| ttl.parse().unwrap()),
     }
@@ -68,19 +90,28 @@ pub(crate) fn config(flags: &Flags) -> Config {
 
 /// The whole way from a snapshot to a guarded plan. `waited` is how long objects
 /// without a target have been without one.
-pub(crate) fn decide(snapshot: &Snapshot, observed: &Observed, config: &Config, waited: Duration) -> (Decision, Vec<Rejection>) {
+pub(crate) fn decide(
+    snapshot: &Snapshot,
+    observed: &Observed,
+    config: &Config,
+    waited: Duration,
+) -> (Decision, Vec<Rejection>) {
     let (mut desired, mut rejections) = dns_core::desired(snapshot, config);
     let mut grace = Grace::new(Duration::from_secs(120));
     grace.apply(&mut desired.clone(), Duration::ZERO);
     grace.apply(&mut desired, waited);
     let mut admitted = observed.clone();
-    admitted.zones.retain(|_, zone| config.zones.admits(zone, &config.domains));
+    admitted
+        .zones
+        .retain(|_, zone| config.zones.admits(zone, &config.domains));
     let zones = admitted.zones.clone();
     admitted.records.retain(|id, _| zones.contains_key(id));
     admitted.unreadable.retain(|id, _| zones.contains_key(id));
     let mut decision = dns_core::plan(&desired, &admitted, config);
     let managed = decision.managed;
-    decision.plan.guard_removals(&RemovalLimit::default(), managed);
+    decision
+        .plan
+        .guard_removals(&RemovalLimit::default(), managed);
     rejections.extend(decision.rejections.iter().cloned());
     rejections.sort();
     (decision, rejections)

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use dns_core::snapshot::{Address, Ingress};
 use dns_core::{
-    Alias, DnsName, Observed, RecordData, RecordKey, RecordSet, RecordType, Routing, Snapshot, Zone, ZoneId,
-    ZoneRecords,
+    Alias, DnsName, Observed, RecordData, RecordKey, RecordSet, RecordType, Routing, Snapshot,
+    Zone, ZoneId, ZoneRecords,
 };
 use isthmus_core::ObjectRef;
 use serde::Deserialize;
@@ -20,7 +20,8 @@ pub(crate) fn cluster(path: &Path) -> (Snapshot, Flags, Duration) {
     let text = std::fs::read_to_string(path).unwrap();
     let (mut snapshot, mut flags, mut waited) = (Snapshot::default(), Flags::new(), Duration::ZERO);
     for document in serde_yaml_ng::Deserializer::from_str(&text) {
-        let document = Value::deserialize(document).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+        let document =
+            Value::deserialize(document).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
         match document["kind"].as_str() {
             Some("Ingress") => snapshot.ingresses.push(ingress(&document)),
             Some("Flags") => {
@@ -44,18 +45,34 @@ fn items(value: &Value) -> &[Value] {
 fn ingress(document: &Value) -> Ingress {
     let metadata = &document["metadata"];
     let spec = &document["spec"];
-    let map = |value: &Value| -> BTreeMap<String, String> { serde_yaml_ng::from_value(value.clone()).unwrap_or_default() };
-    let addresses = items(&document["status"]["loadBalancer"]["ingress"]).iter().map(|entry| match entry["ip"].as_str() {
-        Some(ip) => Address::Ip(ip.parse().unwrap()),
-        None => Address::Host(text(&entry["hostname"])),
-    });
+    let map = |value: &Value| -> BTreeMap<String, String> {
+        serde_yaml_ng::from_value(value.clone()).unwrap_or_default()
+    };
+    let addresses = items(&document["status"]["loadBalancer"]["ingress"])
+        .iter()
+        .map(|entry| match entry["ip"].as_str() {
+            Some(ip) => Address::Ip(ip.parse().unwrap()),
+            None => Address::Host(text(&entry["hostname"])),
+        });
     Ingress {
-        object: ObjectRef::new("networking.k8s.io/v1", "Ingress", text(&metadata["namespace"]), text(&metadata["name"])),
+        object: ObjectRef::new(
+            "networking.k8s.io/v1",
+            "Ingress",
+            text(&metadata["namespace"]),
+            text(&metadata["name"]),
+        ),
         annotations: map(&metadata["annotations"]),
         labels: map(&metadata["labels"]),
         class: spec["ingressClassName"].as_str().map(str::to_owned),
-        rule_hosts: items(&spec["rules"]).iter().map(|rule| text(&rule["host"])).collect(),
-        tls_hosts: items(&spec["tls"]).iter().flat_map(|tls| items(&tls["hosts"])).map(text).collect(),
+        rule_hosts: items(&spec["rules"])
+            .iter()
+            .map(|rule| text(&rule["host"]))
+            .collect(),
+        tls_hosts: items(&spec["tls"])
+            .iter()
+            .flat_map(|tls| items(&tls["hosts"]))
+            .map(text)
+            .collect(),
         addresses: addresses.collect(),
     }
 }
@@ -92,7 +109,8 @@ struct RecordFile {
 /// The zones of a case.
 pub(crate) fn aws(path: &Path) -> Observed {
     let text = std::fs::read_to_string(path).unwrap();
-    let zones: Vec<ZoneFile> = serde_yaml_ng::from_str(&text).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+    let zones: Vec<ZoneFile> =
+        serde_yaml_ng::from_str(&text).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
     let mut observed = Observed::default();
     for file in zones {
         let zone = Zone {
@@ -105,7 +123,9 @@ pub(crate) fn aws(path: &Path) -> Observed {
             Some(words) => drop(observed.unreadable.insert(zone.id, words)),
             None => {
                 let records = file.records.into_iter().map(record);
-                observed.records.insert(zone.id.clone(), ZoneRecords::new(zone, records));
+                observed
+                    .records
+                    .insert(zone.id.clone(), ZoneRecords::new(zone, records));
             }
         }
     }
@@ -127,8 +147,15 @@ fn record(file: RecordFile) -> RecordSet {
         routing,
         health_check: None,
         data: match file.alias {
-            Some(target) => RecordData::Alias(Alias { target, zone: file.alias_zone, evaluate_target_health: true }),
-            None => RecordData::Values { ttl: file.ttl, values: file.values },
+            Some(target) => RecordData::Alias(Alias {
+                target,
+                zone: file.alias_zone,
+                evaluate_target_health: true,
+            }),
+            None => RecordData::Values {
+                ttl: file.ttl,
+                values: file.values,
+            },
         },
     }
 }

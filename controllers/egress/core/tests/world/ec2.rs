@@ -52,11 +52,15 @@ impl Ec2 {
                 NatState::Deleting => nat.state = NatState::Deleted,
                 _ => continue,
             }
-            let address = nat.allocation.as_ref().and_then(|a| self.observed.addresses.get_mut(a));
-            if let (Some(address), false) = (address, nat.state == NatState::Available) {
-                if address.attached_to.as_deref() == Some(&format!("eni-{id}")) {
-                    address.attached_to = None;
-                }
+            let address = nat
+                .allocation
+                .as_ref()
+                .and_then(|a| self.observed.addresses.get_mut(a));
+            if let Some(address) = address
+                && nat.state != NatState::Available
+                && address.attached_to.as_deref() == Some(&format!("eni-{id}"))
+            {
+                address.attached_to = None;
             }
         }
         self.black_holes();
@@ -64,9 +68,16 @@ impl Ec2 {
 
     fn black_holes(&mut self) {
         let nats = &self.observed.nat_gateways;
-        for route in self.observed.route_tables.values_mut().flat_map(|table| &mut table.routes) {
+        for route in self
+            .observed
+            .route_tables
+            .values_mut()
+            .flat_map(|table| &mut table.routes)
+        {
             if let Target::NatGateway(id) = &route.target {
-                let works = nats.get(id).is_some_and(|nat| nat.state == NatState::Available);
+                let works = nats
+                    .get(id)
+                    .is_some_and(|nat| nat.state == NatState::Available);
                 route.blackhole = !works;
             }
         }
@@ -89,7 +100,12 @@ impl Ec2 {
     }
 
     /// Carries out one step, as the applier would.
-    pub(crate) fn apply(&mut self, action: &EgressAction, config: &Config, made: &mut Made) -> Result<(), String> {
+    pub(crate) fn apply(
+        &mut self,
+        action: &EgressAction,
+        config: &Config,
+        made: &mut Made,
+    ) -> Result<(), String> {
         let zone = action.chain().unwrap_or_default().to_owned();
         let mut create = |kind: &'static str, id: String| {
             made.insert((zone.clone(), kind), id);
@@ -101,20 +117,34 @@ impl Ec2 {
                     return Err("InvalidSubnet.Conflict".into());
                 }
                 let id = self.id("subnet");
-                let subnet = Subnet { zone: zone.clone(), cidr: *cidr, tags: tags::for_new(config, zone) };
+                let subnet = Subnet {
+                    zone: zone.clone(),
+                    cidr: *cidr,
+                    tags: tags::for_new(config, zone),
+                };
                 self.observed.subnets.insert(id.clone(), subnet);
                 create("subnet", id);
             }
             EgressAction::CreateRouteTable { zone } => {
                 let id = self.id("rtb");
-                let table = RouteTable { tags: tags::for_new(config, zone), ..RouteTable::default() };
+                let table = RouteTable {
+                    tags: tags::for_new(config, zone),
+                    ..RouteTable::default()
+                };
                 self.observed.route_tables.insert(id.clone(), table);
                 create("route-table", id);
             }
-            EgressAction::CreateDefaultRoute { zone, table, gateway } => {
+            EgressAction::CreateDefaultRoute {
+                zone,
+                table,
+                gateway,
+            } => {
                 let id = known(made, zone, "route-table", table)?;
                 let routes = &mut self.table(&id)?.routes;
-                if routes.iter().any(|route| route.destination.prefix_len() == 0) {
+                if routes
+                    .iter()
+                    .any(|route| route.destination.prefix_len() == 0)
+                {
                     return Err("RouteAlreadyExists".into());
                 }
                 routes.push(super::route("0.0.0.0/0", gateway));
@@ -124,30 +154,56 @@ impl Ec2 {
                 routes.retain(|route| route.destination.prefix_len() > 0);
                 routes.push(super::route("0.0.0.0/0", gateway));
             }
-            EgressAction::Associate { zone, table, subnet } => {
+            EgressAction::Associate {
+                zone,
+                table,
+                subnet,
+            } => {
                 let subnet = known(made, zone, "subnet", subnet)?;
                 let table = known(made, zone, "route-table", table)?;
                 if self.association_of(&subnet).is_some() {
                     return Err("Resource.AlreadyAssociated".into());
                 }
                 let id = self.id("rtbassoc");
-                self.table(&table)?.associations.push(Association { id, subnet });
+                self.table(&table)?
+                    .associations
+                    .push(Association { id, subnet });
             }
-            EgressAction::ReplaceAssociation { zone, association, table } => {
+            EgressAction::ReplaceAssociation {
+                zone,
+                association,
+                table,
+            } => {
                 let table = known(made, zone, "route-table", table)?;
-                let subnet = self.drop_association(association).ok_or("InvalidAssociationID.NotFound")?;
+                let subnet = self
+                    .drop_association(association)
+                    .ok_or("InvalidAssociationID.NotFound")?;
                 let id = self.id("rtbassoc");
-                self.table(&table)?.associations.push(Association { id, subnet });
+                self.table(&table)?
+                    .associations
+                    .push(Association { id, subnet });
             }
             EgressAction::AllocateAddress { zone } => {
                 let id = self.id("eipalloc");
                 let public_ip = format!("18.184.7.{}", self.next_id);
                 let tags = tags::for_new(config, zone);
-                self.observed.addresses.insert(id.clone(), Address { public_ip, attached_to: None, tags });
+                self.observed.addresses.insert(
+                    id.clone(),
+                    Address {
+                        public_ip,
+                        attached_to: None,
+                        tags,
+                    },
+                );
                 create("address", id);
             }
             EgressAction::Tag { id, tags, .. } => self.tag(id, tags)?,
-            EgressAction::CreateNatGateway { zone, subnet, allocation, previous } => {
+            EgressAction::CreateNatGateway {
+                zone,
+                subnet,
+                allocation,
+                previous,
+            } => {
                 let subnet = known(made, zone, "subnet", subnet)?;
                 let allocation = known(made, zone, "address", allocation)?;
                 let mut parts: Vec<&str> = vec![&subnet, &allocation];
@@ -155,7 +211,12 @@ impl Ec2 {
                 let token = client_token(config, "nat-gateway", zone, &parts);
                 self.create_nat(config, zone, (subnet, allocation, token))?;
             }
-            EgressAction::CreateRoute { table, network, nat, .. } => {
+            EgressAction::CreateRoute {
+                table,
+                network,
+                nat,
+                ..
+            } => {
                 self.must_work(nat)?;
                 let routes = &mut self.table(table)?.routes;
                 if routes.iter().any(|route| route.destination == *network) {
@@ -163,18 +224,29 @@ impl Ec2 {
                 }
                 routes.push(Route::to_nat_gateway(*network, nat));
             }
-            EgressAction::ReplaceRoute { table, network, nat, .. } => {
+            EgressAction::ReplaceRoute {
+                table,
+                network,
+                nat,
+                ..
+            } => {
                 self.must_work(nat)?;
                 let mut routes = self.table(table)?.routes.iter_mut();
                 let route = routes.find(|route| route.destination == *network);
                 *route.ok_or("InvalidRoute.NotFound")? = Route::to_nat_gateway(*network, nat);
             }
             EgressAction::DeleteRoute { table, network, .. } => {
-                self.table(table)?.routes.retain(|route| route.destination != *network);
+                self.table(table)?
+                    .routes
+                    .retain(|route| route.destination != *network);
             }
             EgressAction::DeleteNatGateway { nat, .. } => {
                 let now = self.now;
-                let nat = self.observed.nat_gateways.get_mut(nat).ok_or("NatGatewayNotFound")?;
+                let nat = self
+                    .observed
+                    .nat_gateways
+                    .get_mut(nat)
+                    .ok_or("NatGatewayNotFound")?;
                 nat.state = NatState::Deleting;
                 nat.deleted = Some(now);
                 self.black_holes();
@@ -184,7 +256,10 @@ impl Ec2 {
                 if nats.any(|nat| nat.subnet == *subnet && nat.state != NatState::Deleted) {
                     return Err("DependencyViolation".into());
                 }
-                self.observed.subnets.remove(subnet).ok_or("InvalidSubnetID.NotFound")?;
+                self.observed
+                    .subnets
+                    .remove(subnet)
+                    .ok_or("InvalidSubnetID.NotFound")?;
                 if let Some(association) = self.association_of(subnet) {
                     self.drop_association(&association);
                 }
@@ -200,7 +275,11 @@ impl Ec2 {
                 self.observed.route_tables.remove(table);
             }
             EgressAction::ReleaseAddress { allocation, .. } => {
-                let address = self.observed.addresses.get(allocation).ok_or("InvalidAllocationID.NotFound")?;
+                let address = self
+                    .observed
+                    .addresses
+                    .get(allocation)
+                    .ok_or("InvalidAllocationID.NotFound")?;
                 if address.attached_to.is_some() {
                     return Err("InvalidIPAddress.InUse".into());
                 }
@@ -217,12 +296,20 @@ impl Ec2 {
         (subnet, allocation, token): (String, String, String),
     ) -> Result<(), String> {
         if let Some(id) = self.tokens.get(&token) {
-            let live = self.observed.nat_gateways.get(id).is_some_and(|nat| nat.state.is_live());
+            let live = self
+                .observed
+                .nat_gateways
+                .get(id)
+                .is_some_and(|nat| nat.state.is_live());
             assert!(live, "the token of {id}, which is gone, was used again");
             return Ok(());
         }
         let id = self.id("nat");
-        let address = self.observed.addresses.get_mut(&allocation).ok_or("InvalidAllocationID.NotFound")?;
+        let address = self
+            .observed
+            .addresses
+            .get_mut(&allocation)
+            .ok_or("InvalidAllocationID.NotFound")?;
         if address.attached_to.is_some() {
             return Err("Resource.AlreadyAssociated".into());
         }
@@ -253,24 +340,39 @@ impl Ec2 {
     }
 
     fn must_work(&self, nat: &str) -> Result<(), String> {
-        let nat = self.observed.nat_gateways.get(nat).ok_or("InvalidNatGatewayID.NotFound")?;
-        assert_eq!(nat.state, NatState::Available, "traffic led to a NAT gateway that does not work");
+        let nat = self
+            .observed
+            .nat_gateways
+            .get(nat)
+            .ok_or("InvalidNatGatewayID.NotFound")?;
+        assert_eq!(
+            nat.state,
+            NatState::Available,
+            "traffic led to a NAT gateway that does not work"
+        );
         Ok(())
     }
 
     fn table(&mut self, id: &str) -> Result<&mut RouteTable, String> {
-        self.observed.route_tables.get_mut(id).ok_or_else(|| "InvalidRouteTableID.NotFound".into())
+        self.observed
+            .route_tables
+            .get_mut(id)
+            .ok_or_else(|| "InvalidRouteTableID.NotFound".into())
     }
 
     fn association_of(&self, subnet: &str) -> Option<String> {
         let tables = self.observed.route_tables.values();
         let mut all = tables.flat_map(|table| &table.associations);
-        all.find(|association| association.subnet == subnet).map(|association| association.id.clone())
+        all.find(|association| association.subnet == subnet)
+            .map(|association| association.id.clone())
     }
 
     fn drop_association(&mut self, id: &str) -> Option<String> {
         self.observed.route_tables.values_mut().find_map(|table| {
-            let at = table.associations.iter().position(|association| association.id == id)?;
+            let at = table
+                .associations
+                .iter()
+                .position(|association| association.id == id)?;
             Some(table.associations.remove(at).subnet)
         })
     }
@@ -281,7 +383,9 @@ fn known(made: &Made, zone: &str, kind: &'static str, handle: &Handle) -> Result
         Handle::Existing(id) => Ok(id.clone()),
         Handle::New => {
             let found = made.get(&(zone.to_owned(), kind));
-            found.cloned().ok_or_else(|| format!("no new {kind} in {zone}"))
+            found
+                .cloned()
+                .ok_or_else(|| format!("no new {kind} in {zone}"))
         }
     }
 }
@@ -296,7 +400,9 @@ pub(crate) fn foreign(observed: &Observed, config: &Config) -> Observed {
     rest.route_tables.retain(|_, it| !inventory.owns(&it.tags));
     for (id, table) in &mut rest.route_tables {
         let original = &observed.route_tables[id];
-        table.routes.retain(|route| !inventory.owns_route(original, route));
+        table
+            .routes
+            .retain(|route| !inventory.owns_route(original, route));
     }
     rest
 }

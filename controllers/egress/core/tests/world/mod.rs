@@ -94,7 +94,8 @@ impl Flags {
 }
 
 pub(crate) fn network(text: &str) -> Ipv4Net {
-    text.parse().unwrap_or_else(|error| panic!("{text}: {error}"))
+    text.parse()
+        .unwrap_or_else(|error| panic!("{text}: {error}"))
 }
 
 /// A ConfigMap as Kubernetes shows it, as far as it is read.
@@ -120,7 +121,9 @@ pub(crate) fn cluster(yaml: &str) -> (Flags, Snapshot) {
     let mut lists = Vec::new();
     for document in serde_yaml_ng::Deserializer::from_str(yaml) {
         let mut value = serde_yaml_ng::Value::deserialize(document).unwrap();
-        let Some(map) = value.as_mapping_mut() else { continue };
+        let Some(map) = value.as_mapping_mut() else {
+            continue;
+        };
         match map.get("kind").and_then(|kind| kind.as_str()) {
             Some("Flags") => {
                 map.remove("kind");
@@ -128,7 +131,11 @@ pub(crate) fn cluster(yaml: &str) -> (Flags, Snapshot) {
             }
             Some("ConfigMap") => {
                 let object: ConfigMap = serde_yaml_ng::from_value(value).unwrap();
-                lists.push(list(&object.metadata.namespace, &object.metadata.name, object.data));
+                lists.push(list(
+                    &object.metadata.namespace,
+                    &object.metadata.name,
+                    object.data,
+                ));
                 lists.last_mut().unwrap().created = NOW - object.metadata.age;
             }
             other => panic!("kind {other:?} in cluster.yaml"),
@@ -162,7 +169,10 @@ impl Default for AwsYaml {
     fn default() -> Self {
         Self {
             built: Vec::new(),
-            vpc: VpcYaml { id: "vpc-1".into(), cidrs: vec!["10.20.0.0/16".into()] },
+            vpc: VpcYaml {
+                id: "vpc-1".into(),
+                cidrs: vec!["10.20.0.0/16".into()],
+            },
             internet_gateway: Some("igw-1".into()),
             subnets: BTreeMap::new(),
             route_tables: BTreeMap::new(),
@@ -232,38 +242,73 @@ struct NatYaml {
 /// An `aws.yaml`.
 pub(crate) fn aws(yaml: &str, config: &Config) -> Observed {
     let yaml: AwsYaml = serde_yaml_ng::from_str(yaml).unwrap();
-    let mut observed = empty(&yaml.vpc.cidrs.iter().map(String::as_str).collect::<Vec<_>>());
+    let mut observed = empty(
+        &yaml
+            .vpc
+            .cidrs
+            .iter()
+            .map(String::as_str)
+            .collect::<Vec<_>>(),
+    );
     observed.vpc.id = yaml.vpc.id;
     observed.internet_gateway = yaml.internet_gateway;
     for zone in &yaml.built {
         build(&mut observed, config, zone);
     }
     let mine = |zone: Option<&String>, mut tags: Tags| {
-        tags.extend(zone.map(|zone| self::tags::for_new(config, zone)).unwrap_or_default());
+        tags.extend(
+            zone.map(|zone| self::tags::for_new(config, zone))
+                .unwrap_or_default(),
+        );
         tags
     };
     for (id, subnet) in yaml.subnets {
         let tags = mine(subnet.mine.then_some(&subnet.zone), subnet.tags);
         let cidr = network(&subnet.cidr);
-        observed.subnets.insert(id, Subnet { zone: subnet.zone, cidr, tags });
+        observed.subnets.insert(
+            id,
+            Subnet {
+                zone: subnet.zone,
+                cidr,
+                tags,
+            },
+        );
     }
     for (id, table) in yaml.route_tables {
         let mut tags = mine(table.mine.as_ref(), table.tags);
         if let Some(zone) = table.dmz {
             tags.extend(dmz_tags(&zone));
         }
-        let routes = table.routes.iter().map(|(to, via)| route(to, via)).collect();
+        let routes = table
+            .routes
+            .iter()
+            .map(|(to, via)| route(to, via))
+            .collect();
         let associations = table.subnets.iter().map(|subnet| Association {
             id: format!("rtbassoc-{subnet}"),
             subnet: subnet.clone(),
         });
         let associations = associations.collect();
-        observed.route_tables.insert(id, RouteTable { tags, routes, associations });
+        observed.route_tables.insert(
+            id,
+            RouteTable {
+                tags,
+                routes,
+                associations,
+            },
+        );
     }
     for (id, address) in yaml.addresses {
         let tags = mine(address.mine.as_ref(), address.tags);
         let (public_ip, attached_to) = (address.ip, address.attached);
-        observed.addresses.insert(id, Address { public_ip, attached_to, tags });
+        observed.addresses.insert(
+            id,
+            Address {
+                public_ip,
+                attached_to,
+                tags,
+            },
+        );
     }
     for (id, nat) in yaml.nat_gateways {
         observed.nat_gateways.insert(
@@ -273,7 +318,8 @@ pub(crate) fn aws(yaml: &str, config: &Config) -> Observed {
                 subnet: nat.subnet,
                 allocation: nat.address,
                 created: NOW - nat.age,
-                deleted: matches!(nat.state.as_str(), "deleting" | "deleted").then_some(NOW - nat.age),
+                deleted: matches!(nat.state.as_str(), "deleting" | "deleted")
+                    .then_some(NOW - nat.age),
                 failure: nat.failure,
                 tags: mine(nat.mine.as_ref(), nat.tags),
             },
@@ -313,14 +359,23 @@ fn build(observed: &mut Observed, config: &Config, zone: &str) {
     let nat = format!("nat-{letter}");
     observed.subnets.insert(
         subnet.clone(),
-        Subnet { zone: zone.into(), cidr, tags: tags.clone() },
+        Subnet {
+            zone: zone.into(),
+            cidr,
+            tags: tags.clone(),
+        },
     );
     let table = RouteTable {
         tags: tags.clone(),
         routes: vec![route("10.20.0.0/16", "local"), route("0.0.0.0/0", "igw-1")],
-        associations: vec![Association { id: format!("rtbassoc-{letter}"), subnet: subnet.clone() }],
+        associations: vec![Association {
+            id: format!("rtbassoc-{letter}"),
+            subnet: subnet.clone(),
+        }],
     };
-    observed.route_tables.insert(format!("rtb-nat-{letter}"), table);
+    observed
+        .route_tables
+        .insert(format!("rtb-nat-{letter}"), table);
     let mut remembering = tags.clone();
     remembering.insert(tags::NAT_GATEWAYS_TAG.to_owned(), nat.clone());
     let address = Address {
@@ -328,7 +383,9 @@ fn build(observed: &mut Observed, config: &Config, zone: &str) {
         attached_to: Some(format!("eni-{nat}")),
         tags: remembering,
     };
-    observed.addresses.insert(format!("eipalloc-{letter}"), address);
+    observed
+        .addresses
+        .insert(format!("eipalloc-{letter}"), address);
     let gateway = NatGateway {
         state: NatState::Available,
         subnet,
@@ -365,5 +422,7 @@ fn state(word: &str) -> NatState {
         NatState::Deleting,
         NatState::Deleted,
     ];
-    all.into_iter().find(|state| state.as_str() == word).unwrap_or_else(|| panic!("state {word}"))
+    all.into_iter()
+        .find(|state| state.as_str() == word)
+        .unwrap_or_else(|| panic!("state {word}"))
 }

@@ -127,6 +127,8 @@ pub(crate) struct Run {
     pub(crate) rejections: Vec<Rejection>,
     pub(crate) statuses: Statuses,
     pub(crate) wake: Option<Timestamp>,
+    /// Why statuses were withheld.
+    pub(crate) withheld: Option<String>,
 }
 
 /// The pure part of a run, as the controller strings it together.
@@ -139,16 +141,14 @@ pub(crate) fn decide(
     let (desired, mut rejections) = desired(snapshot, config, now);
     let mut planned = plan(&desired, observed, config, now);
     rejections.append(&mut planned.rejections);
+    let limit = RemovalLimit::default();
     let empty = snapshot.certificates.is_empty();
-    check(
-        &mut planned.plan,
-        observed,
-        config,
-        empty,
-        &RemovalLimit::default(),
-    );
+    check(&mut planned.plan, observed, config, empty, &limit);
+    let mut statuses = status(&desired, observed, config, now);
+    let withheld = check_statuses(&mut statuses, &limit);
     Run {
-        statuses: status(&desired, observed, config, now),
+        statuses,
+        withheld: withheld.map(|(why, _)| why.message),
         plan: planned.plan,
         rejections,
         wake: planned.wake,
@@ -225,6 +225,22 @@ impl World {
                     group.load_balancers.remove(&gone.arn);
                 }
             }
+            Operation::AddTags { resource, tags } => {
+                self.tags(resource).extend(tags.clone());
+                assert!(self.tags(resource).len() <= 50, "TooManyTags");
+            }
+            Operation::RemoveTags { resource, keys } => {
+                self.tags(resource).retain(|key, _| !keys.contains(key));
+            }
+            Operation::DeleteListener { .. }
+            | Operation::Attach { .. }
+            | Operation::Detach { .. } => self.apply_to_listener(&action.operation),
+            _ => self.apply_to_target_group(&action.operation),
+        }
+    }
+
+    fn apply_to_listener(&mut self, operation: &Operation) {
+        match operation {
             Operation::DeleteListener {
                 load_balancer,
                 port,
@@ -249,14 +265,7 @@ impl World {
                 let gone = self.https(load_balancer).certificates.remove(certificate);
                 assert!(gone, "CertificateNotFound");
             }
-            Operation::AddTags { resource, tags } => {
-                self.tags(resource).extend(tags.clone());
-                assert!(self.tags(resource).len() <= 50, "TooManyTags");
-            }
-            Operation::RemoveTags { resource, keys } => {
-                self.tags(resource).retain(|key, _| !keys.contains(key));
-            }
-            _ => self.apply_to_target_group(&action.operation),
+            other => panic!("not for listeners: {other:?}"),
         }
     }
 

@@ -110,11 +110,9 @@ async fn the_page_escapes_everything_it_shows() {
         reason: "Bad",
         message: evil.to_owned(),
     };
-    assert_eq!(
-        admin.rejected(std::slice::from_ref(&rejection)),
-        [rejection.clone()]
-    );
-    assert_eq!(admin.rejected(&[rejection]), []);
+    let rejections = [rejection];
+    assert_eq!(admin.rejected(&rejections), rejections);
+    assert_eq!(admin.rejected(&rejections), []);
     admin.plan(&report(evil));
     admin.ended(Duration::from_secs(2), vec![evil.to_owned()]);
     admin.leads(false);

@@ -1,8 +1,13 @@
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::time::{advance, sleep};
 
 use super::*;
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// A Lease in memory, and a network that can fail.
 #[derive(Clone, Default)]
@@ -133,18 +138,6 @@ async fn a_leader_that_is_cut_off_stops_before_another_begins() {
             "the old leader comes back as a candidate"
         );
     }
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_term_knows_its_deadline_before_the_election_says_so() {
-    let term = Term::new(Instant::now() + STEP * 10);
-    advance(STEP * 9).await;
-    assert!(term.holds());
-    term.extend(Instant::now() + STEP * 10);
-    advance(STEP * 9).await;
-    assert!(term.holds());
-    advance(STEP).await;
-    assert!(!term.holds() && !term.ended.is_cancelled());
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,14 +1,15 @@
 //! The steps of a plan.
 
+mod spec;
+mod text;
+
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 
 use isthmus_core::Effect;
 
-use crate::{
-    Arn, DesiredTargetGroup, HealthCheck, IpAddressType, LoadBalancerType, Protocol, Scheme,
-    SslPolicy,
-};
+use crate::{Arn, DesiredTargetGroup, HealthCheck};
+
+pub use spec::{DefaultAction, ListenerSpec, NewLoadBalancer, Resource};
 
 /// One call to ELBv2. Load balancers and target groups are named, since their ARNs
 /// may come into being only while the plan is carried out.
@@ -130,81 +131,6 @@ pub enum Operation {
     },
 }
 
-/// A resource that carries tags, by name.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Resource {
-    /// A load balancer.
-    LoadBalancer(String),
-    /// A target group.
-    TargetGroup(String),
-}
-
-impl Resource {
-    fn name(&self) -> &str {
-        match self {
-            Self::LoadBalancer(name) | Self::TargetGroup(name) => name,
-        }
-    }
-}
-
-/// A load balancer to be made.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NewLoadBalancer {
-    /// Its name.
-    pub name: String,
-    /// Its type.
-    pub kind: LoadBalancerType,
-    /// Who can reach it.
-    pub scheme: Scheme,
-    /// Its addresses.
-    pub ip_address_type: IpAddressType,
-    /// Its security group.
-    pub security_group: String,
-    /// Its subnets by zone.
-    pub subnets: BTreeMap<String, String>,
-    /// Its tags.
-    pub tags: BTreeMap<String, String>,
-}
-
-/// A listener to be made, or the fields of one that change.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ListenerSpec {
-    /// The load balancer's name.
-    pub load_balancer: String,
-    /// The port.
-    pub port: u16,
-    /// The protocol.
-    pub protocol: Option<Protocol>,
-    /// The TLS policy.
-    pub ssl_policy: Option<SslPolicy>,
-    /// The certificate for clients without SNI.
-    pub default_certificate: Option<Arn>,
-    /// What it does.
-    pub action: Option<DefaultAction>,
-    /// Its tags; not written when it changes.
-    pub tags: BTreeMap<String, String>,
-}
-
-impl ListenerSpec {
-    /// Whether a change would change anything.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.protocol.is_none()
-            && self.ssl_policy.is_none()
-            && self.default_certificate.is_none()
-            && self.action.is_none()
-    }
-}
-
-/// What a listener does where no rule matches.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum DefaultAction {
-    /// To the target group of this name.
-    Forward(String),
-    /// 301 to the same URL with HTTPS on port 443.
-    RedirectToHttps,
-}
-
 impl isthmus_core::Action for Action {
     fn effect(&self) -> Effect {
         use Operation as Op;
@@ -288,95 +214,4 @@ impl isthmus_core::Action for Action {
             _ => 0,
         }
     }
-}
-
-impl fmt::Display for Action {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        use Operation as Op;
-        match &self.operation {
-            Op::CreateTargetGroup(group) => {
-                let DesiredTargetGroup {
-                    protocol,
-                    port,
-                    vpc,
-                    health_check,
-                    ..
-                } = group;
-                write!(
-                    f,
-                    "instances, {protocol} {port} in {vpc}, check {health_check}"
-                )
-            }
-            Op::SetHealthCheck { health_check, .. } => write!(f, "check {health_check}"),
-            Op::SetTargetGroupAttributes { attributes, .. }
-            | Op::SetAttributes { attributes, .. } => f.write_str(&pairs(attributes)),
-            Op::Register { targets, .. } | Op::Deregister { targets, .. } => {
-                f.write_str(&list(targets))
-            }
-            Op::CreateLoadBalancer(balancer) => {
-                let NewLoadBalancer {
-                    kind,
-                    scheme,
-                    ip_address_type,
-                    security_group,
-                    subnets,
-                    ..
-                } = balancer;
-                let subnets: Vec<_> = subnets.values().map(String::as_str).collect();
-                let subnets = subnets.join(", ");
-                write!(
-                    f,
-                    "{scheme} {kind} {ip_address_type}, {security_group}, {subnets}"
-                )
-            }
-            Op::SetSecurityGroup { security_group, .. } => f.write_str(security_group),
-            Op::SetSubnets { subnets, .. } => {
-                let subnets: Vec<_> = subnets.values().map(String::as_str).collect();
-                f.write_str(&subnets.join(", "))
-            }
-            Op::CreateListener(spec) | Op::SetListener(spec) => spec.fmt(f),
-            Op::Attach { certificate, .. } | Op::Detach { certificate, .. } => {
-                f.write_str(certificate.as_str())
-            }
-            Op::AddTags { tags, .. } => f.write_str(&pairs(tags)),
-            Op::RemoveTags { keys, .. } => write!(f, "without {}", list(keys)),
-            Op::DeleteTargetGroup { .. }
-            | Op::DeleteLoadBalancer { .. }
-            | Op::DeleteListener { .. } => Ok(()),
-        }
-    }
-}
-
-impl fmt::Display for ListenerSpec {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut parts = Vec::new();
-        if let Some(protocol) = self.protocol {
-            parts.push(protocol.to_string());
-        }
-        if let Some(policy) = self.ssl_policy {
-            parts.push(policy.to_string());
-        }
-        if let Some(certificate) = &self.default_certificate {
-            parts.push(format!("default {certificate}"));
-        }
-        match &self.action {
-            Some(DefaultAction::Forward(group)) => parts.push(format!("to {group}")),
-            Some(DefaultAction::RedirectToHttps) => parts.push("redirect to HTTPS".to_owned()),
-            None => {}
-        }
-        f.write_str(&parts.join(", "))
-    }
-}
-
-fn pairs(map: &BTreeMap<String, String>) -> String {
-    let pairs: Vec<_> = map
-        .iter()
-        .map(|(key, value)| format!("{key}={value}"))
-        .collect();
-    pairs.join(", ")
-}
-
-fn list(set: &BTreeSet<String>) -> String {
-    let items: Vec<_> = set.iter().map(String::as_str).collect();
-    items.join(", ")
 }

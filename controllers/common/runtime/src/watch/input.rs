@@ -1,0 +1,121 @@
+//! One watch as others see it: in sync or not, failing or not, how old.
+
+use std::sync::{Mutex, MutexGuard};
+use std::time::Duration;
+
+use kube::runtime::watcher;
+use tokio::time::Instant;
+
+/// An error older than this is over: while a watch fails it is tried again, and
+/// fails again, at least every 45 seconds. A watch that was resumed and has
+/// nothing to tell says nothing.
+const ERROR_LIFE: Duration = Duration::from_secs(75);
+
+/// One watch.
+#[derive(Debug)]
+pub(super) struct Input {
+    pub(super) kind: &'static str,
+    state: Mutex<State>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct State {
+    ready: bool,
+    objects: usize,
+    changed: Option<Instant>,
+    error: Option<(String, Instant)>,
+}
+
+impl Input {
+    pub(super) fn new(kind: &'static str) -> Self {
+        Self {
+            kind,
+            state: Mutex::default(),
+        }
+    }
+
+    /// Notes an event; afterwards the store has so many objects.
+    pub(super) fn saw<K>(&self, event: &watcher::Event<K>, objects: usize, changes: bool) {
+        if matches!(event, watcher::Event::Init) {
+            // Said before the server is asked.
+            return;
+        }
+        let mut state = self.state();
+        if state.error.take().is_some() {
+            tracing::info!(watch = self.kind, "watch works again");
+        }
+        if matches!(event, watcher::Event::InitDone) && !state.ready {
+            tracing::debug!(watch = self.kind, objects, "first list");
+            state.ready = true;
+        }
+        state.objects = objects;
+        if changes {
+            state.changed = Some(Instant::now());
+        }
+    }
+
+    /// Notes an error. The log hears of it once, until it is over.
+    pub(super) fn failed(&self, error: &watcher::Error) {
+        let text = describe(error);
+        if matches!(error, watcher::Error::WatchError(status) if status.code == 410) {
+            // The server has forgotten the version we were at: a new list follows.
+            tracing::debug!(watch = self.kind, error = text, "watch starts over");
+            return;
+        }
+        let mut state = self.state();
+        if state.error() != Some(&text) {
+            tracing::warn!(
+                watch = self.kind,
+                error = text,
+                "watch fails; it is tried again"
+            );
+        }
+        state.error = Some((text, Instant::now()));
+    }
+
+    /// What keeps it from being ready, if it is not.
+    pub(super) fn missing(&self) -> Option<String> {
+        let state = self.state();
+        let why = state.error().unwrap_or("no first list yet");
+        (!state.ready).then(|| format!("{}: {why}", self.kind))
+    }
+
+    /// Kind, objects, state, age of the last change.
+    pub(super) fn row(&self) -> Vec<String> {
+        let state = self.state();
+        let word = match (state.error(), state.ready) {
+            (Some(error), _) => format!("failing: {error}"),
+            (None, true) => "in sync".to_owned(),
+            (None, false) => "waiting for the first list".to_owned(),
+        };
+        let changed = state.changed.map(|at| super::age(at.elapsed()));
+        vec![
+            self.kind.to_owned(),
+            state.objects.to_string(),
+            word,
+            changed.unwrap_or_else(|| "never".to_owned()),
+        ]
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        super::lock(&self.state)
+    }
+}
+
+impl State {
+    fn error(&self) -> Option<&str> {
+        let (text, at) = self.error.as_ref()?;
+        (at.elapsed() < ERROR_LIFE).then_some(text)
+    }
+}
+
+fn describe(error: &watcher::Error) -> String {
+    use watcher::Error::{InitialListFailed, WatchError, WatchFailed, WatchStartFailed};
+    match error {
+        InitialListFailed(error) | WatchStartFailed(error) | WatchFailed(error) => {
+            crate::connect::describe(error)
+        }
+        WatchError(status) => format!("{} ({})", status.message, status.code),
+        other => other.to_string(),
+    }
+}

@@ -1,0 +1,58 @@
+//! Route 53, in the words of this controller.
+
+mod convert;
+mod limiter;
+mod sdk;
+mod words;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::future::Future;
+use std::time::Duration;
+
+use dns_core::{Batch, DnsName, RecordSet, Zone, ZoneId};
+use isthmus_core::ErrorClass;
+use tokio::time::sleep;
+
+pub(crate) use limiter::Limiter;
+pub(crate) use sdk::Sdk;
+
+use crate::error::CallError;
+
+/// How often a call is made before it counts as failed, where trying again can help.
+pub(crate) const ATTEMPTS: u32 = 5;
+
+/// Waits before another attempt. For throttling it is the limiter that waits.
+pub(crate) async fn backoff(error: &CallError, attempt: u32) {
+    if error.class == ErrorClass::Transient {
+        sleep(Duration::from_millis(100 << attempt.min(6))).await;
+    }
+}
+
+/// What is asked of Route 53. Every call waits for its turn at the account's limiter.
+pub(crate) trait Route53: Send + Sync {
+    /// Every hosted zone of the account.
+    fn zones(&self) -> impl Future<Output = Result<Vec<Zone>, CallError>> + Send;
+
+    /// The tags of these zones.
+    fn tags(&self, zones: &[ZoneId]) -> impl Future<Output = Result<ZoneTags, CallError>> + Send;
+
+    /// Every record set of a zone.
+    fn records(
+        &self,
+        zone: &ZoneId,
+    ) -> impl Future<Output = Result<Vec<RecordSet>, CallError>> + Send;
+
+    /// The record sets of some names of a zone.
+    fn records_of_names(
+        &self,
+        zone: &ZoneId,
+        names: &BTreeSet<DnsName>,
+    ) -> impl Future<Output = Result<Vec<RecordSet>, CallError>> + Send;
+
+    /// Carries a batch out, as a whole or not at all. Tries once: whether to try
+    /// again is for the caller, who knows whether it may.
+    fn change(&self, batch: &Batch) -> impl Future<Output = Result<(), CallError>> + Send;
+}
+
+/// Tags by zone.
+pub(crate) type ZoneTags = BTreeMap<ZoneId, BTreeMap<String, String>>;

@@ -1,0 +1,98 @@
+//! The detail of each line of a plan.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use super::{Action, DefaultAction, ListenerSpec, NewLoadBalancer, Operation};
+use crate::DesiredTargetGroup;
+
+impl fmt::Display for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        use Operation as Op;
+        match &self.operation {
+            Op::CreateTargetGroup(group) => {
+                let DesiredTargetGroup {
+                    protocol,
+                    port,
+                    vpc,
+                    health_check,
+                    ..
+                } = group;
+                write!(
+                    f,
+                    "instances, {protocol} {port} in {vpc}, check {health_check}"
+                )
+            }
+            Op::SetHealthCheck { health_check, .. } => write!(f, "check {health_check}"),
+            Op::SetTargetGroupAttributes { attributes, .. }
+            | Op::SetAttributes { attributes, .. } => f.write_str(&pairs(attributes)),
+            Op::Register { targets, .. } | Op::Deregister { targets, .. } => {
+                f.write_str(&list(targets))
+            }
+            Op::CreateLoadBalancer(balancer) => {
+                let NewLoadBalancer {
+                    kind,
+                    scheme,
+                    ip_address_type,
+                    security_group,
+                    subnets,
+                    ..
+                } = balancer;
+                let subnets: Vec<_> = subnets.values().map(String::as_str).collect();
+                let subnets = subnets.join(", ");
+                write!(
+                    f,
+                    "{scheme} {kind} {ip_address_type}, {security_group}, {subnets}"
+                )
+            }
+            Op::SetSecurityGroup { security_group, .. } => f.write_str(security_group),
+            Op::SetSubnets { subnets, .. } => {
+                let subnets: Vec<_> = subnets.values().map(String::as_str).collect();
+                f.write_str(&subnets.join(", "))
+            }
+            Op::CreateListener(spec) | Op::SetListener(spec) => spec.fmt(f),
+            Op::Attach { certificate, .. } | Op::Detach { certificate, .. } => {
+                f.write_str(certificate.as_str())
+            }
+            Op::AddTags { tags, .. } => f.write_str(&pairs(tags)),
+            Op::RemoveTags { keys, .. } => write!(f, "without {}", list(keys)),
+            Op::DeleteTargetGroup { .. }
+            | Op::DeleteLoadBalancer { .. }
+            | Op::DeleteListener { .. } => Ok(()),
+        }
+    }
+}
+
+impl fmt::Display for ListenerSpec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut parts = Vec::new();
+        if let Some(protocol) = self.protocol {
+            parts.push(protocol.to_string());
+        }
+        if let Some(policy) = self.ssl_policy {
+            parts.push(policy.to_string());
+        }
+        if let Some(certificate) = &self.default_certificate {
+            parts.push(format!("default {certificate}"));
+        }
+        match &self.action {
+            Some(DefaultAction::Forward(group)) => parts.push(format!("to {group}")),
+            Some(DefaultAction::RedirectToHttps) => parts.push("redirect to HTTPS".to_owned()),
+            None => {}
+        }
+        f.write_str(&parts.join(", "))
+    }
+}
+
+fn pairs(map: &BTreeMap<String, String>) -> String {
+    let pairs: Vec<_> = map
+        .iter()
+        .map(|(key, value)| format!("{key}={value}"))
+        .collect();
+    pairs.join(", ")
+}
+
+fn list(set: &BTreeSet<String>) -> String {
+    let items: Vec<_> = set.iter().map(String::as_str).collect();
+    items.join(", ")
+}

@@ -1,0 +1,185 @@
+//! Which load balancers there should be.
+
+mod ask;
+mod balancer;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use isthmus_core::{ObjectRef, Rejection};
+use jiff::Timestamp;
+
+use crate::{
+    Arn, CertificateIndex, Config, HealthCheck, Ingress, IpAddressType, Protocol, Scheme, Slot,
+    Snapshot, SslPolicy, StatusEntry, instances, place,
+};
+use ask::{Asked, ask, too_many_certificates};
+use balancer::load_balancer;
+
+/// What should be.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Desired {
+    /// By name.
+    pub load_balancers: BTreeMap<String, DesiredLoadBalancer>,
+    /// Every Ingress of the cluster, in the order of namespace and name.
+    pub ingresses: Vec<Served>,
+    /// The instances that take traffic.
+    pub targets: BTreeSet<String>,
+}
+
+/// A load balancer as it should be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DesiredLoadBalancer {
+    /// Who can reach it.
+    pub scheme: Scheme,
+    /// Its addresses.
+    pub ip_address_type: IpAddressType,
+    /// Its security group; `None` if none was found: a living one keeps what it has.
+    pub security_group: Option<String>,
+    /// The subnet of each zone; a living one gets those of new zones.
+    pub subnets: BTreeMap<String, String>,
+    /// The attributes that are managed.
+    pub attributes: BTreeMap<String, String>,
+    /// The tags it is made with.
+    pub tags: BTreeMap<String, String>,
+    /// Whether port 80 redirects to port 443.
+    pub redirect_http: bool,
+    /// The TLS policy of port 443.
+    pub ssl_policy: SslPolicy,
+    /// The certificates of port 443, at least one.
+    pub certificates: BTreeSet<Arn>,
+    /// Where it forwards to.
+    pub target_group: DesiredTargetGroup,
+    /// The Ingresses on it.
+    pub members: Vec<ObjectRef>,
+}
+
+impl DesiredLoadBalancer {
+    /// ALBs need subnets in two zones
+    /// (<https://docs.aws.amazon.com/elasticloadbalancing/latest/application/application-load-balancers.html#subnets-load-balancer>).
+    pub const MIN_ZONES: usize = 2;
+
+    /// Whether all is there that making it needs.
+    #[must_use]
+    pub fn can_be_made(&self) -> bool {
+        self.security_group.is_some() && self.subnets.len() >= Self::MIN_ZONES
+    }
+}
+
+/// A target group as it should be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DesiredTargetGroup {
+    /// Its name.
+    pub name: String,
+    /// The protocol to the targets.
+    pub protocol: Protocol,
+    /// The port of the targets.
+    pub port: u16,
+    /// Where it is.
+    pub vpc: String,
+    /// How targets are checked.
+    pub health_check: HealthCheck,
+    /// The attributes that are managed.
+    pub attributes: BTreeMap<String, String>,
+    /// The tags it is made with.
+    pub tags: BTreeMap<String, String>,
+}
+
+/// An Ingress, what its status says and what is to become of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Served {
+    /// Which one.
+    pub object: ObjectRef,
+    /// Its status now.
+    pub status: Vec<StatusEntry>,
+    /// What is to become of it.
+    pub fate: Fate,
+}
+
+impl Served {
+    /// The hostnames of the status.
+    pub fn hostnames(&self) -> impl Iterator<Item = &str> {
+        self.status
+            .iter()
+            .filter_map(|entry| entry.hostname.as_deref())
+    }
+}
+
+/// What is to become of an Ingress.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// It is on this load balancer.
+    On {
+        /// The load balancer's name.
+        load_balancer: String,
+        /// The certificates of its hosts.
+        certificates: BTreeSet<Arn>,
+    },
+    /// It asks for something it cannot have: what it had stays as it was.
+    Held,
+    /// It asks for nothing here.
+    NotOurs,
+}
+
+/// Decides which load balancers there should be, and says what each Ingress cannot have.
+#[must_use]
+pub fn desired(snapshot: &Snapshot, config: &Config, now: Timestamp) -> (Desired, Vec<Rejection>) {
+    let certificates = CertificateIndex::new(&snapshot.certificates, &config.blacklist);
+    let mut rejections = Vec::new();
+    let mut ingresses: Vec<&Ingress> = snapshot.ingresses.iter().collect();
+    ingresses.sort_by(|a, b| a.object.cmp(&b.object));
+    let mut served = Vec::new();
+    let mut candidates = Vec::new();
+    for ingress in ingresses {
+        let fate = match ask(ingress, config, &certificates, now, &mut rejections) {
+            Asked::Nothing => Fate::NotOurs,
+            Asked::Refused => Fate::Held,
+            Asked::Place(candidate) => {
+                candidates.push(*candidate);
+                Fate::Held
+            }
+        };
+        served.push(Served {
+            object: ingress.object.clone(),
+            status: ingress.status.clone(),
+            fate,
+        });
+    }
+    let (slots, too_big) = place(candidates, config.max_certificates, &config.ownership);
+    for candidate in too_big {
+        rejections.push(too_many_certificates(&candidate, config.max_certificates));
+    }
+    let homes = homes(&slots);
+    for one in &mut served {
+        if let Some(fate) = homes.get(&one.object) {
+            one.fate = fate.clone();
+        }
+    }
+    let load_balancers = slots
+        .into_iter()
+        .map(|(name, slot)| {
+            let balancer = load_balancer(&name, &slot, &snapshot.network, config, &mut rejections);
+            (name, balancer)
+        })
+        .collect();
+    rejections.sort();
+    let desired = Desired {
+        load_balancers,
+        ingresses: served,
+        targets: instances(&snapshot.nodes, &config.nodes),
+    };
+    (desired, rejections)
+}
+
+fn homes(slots: &BTreeMap<String, Slot>) -> BTreeMap<ObjectRef, Fate> {
+    let mut homes = BTreeMap::new();
+    for (name, slot) in slots {
+        for member in &slot.members {
+            let fate = Fate::On {
+                load_balancer: name.clone(),
+                certificates: member.certificates.clone(),
+            };
+            homes.insert(member.object.clone(), fate);
+        }
+    }
+    homes
+}

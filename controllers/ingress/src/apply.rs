@@ -1,0 +1,68 @@
+//! Carrying a plan out.
+
+mod arns;
+
+use std::collections::BTreeSet;
+
+use ingress_core::{Action, Observed, Operation};
+use isthmus_core::{ObjectRef, Ownership, Plan};
+
+use crate::aws::LoadBalancing;
+use crate::error::AwsError;
+use arns::Arns;
+
+/// What came of a plan.
+#[derive(Debug, Default)]
+pub(crate) struct Applied {
+    /// Steps that were begun.
+    pub(crate) calls: usize,
+    /// What failed, and whom it was for.
+    pub(crate) failed: Vec<(AwsError, Vec<ObjectRef>)>,
+    /// What is still in use by what is being deleted: to be tried again.
+    pub(crate) in_use: Vec<AwsError>,
+}
+
+/// Carries the active steps out, in order. When one fails, the later ones of its
+/// chain are left out and the other chains go on. `may_call` is asked before each.
+pub(crate) async fn apply(
+    plan: &Plan<Action>,
+    observed: &Observed,
+    ownership: &Ownership,
+    elb: &impl LoadBalancing,
+    may_call: impl Fn() -> bool,
+) -> Applied {
+    let mut applied = Applied::default();
+    let mut arns = Arns::new(observed, ownership);
+    let mut broken: BTreeSet<&str> = BTreeSet::new();
+    for step in plan.active() {
+        let chain = step.action.chain.as_str();
+        if broken.contains(chain) {
+            continue;
+        }
+        if !may_call() {
+            break;
+        }
+        applied.calls += 1;
+        match arns.carry_out(&step.action.operation, elb).await {
+            Ok(()) => {}
+            Err(error) if is_in_use(&step.action.operation, &error) => applied.in_use.push(error),
+            Err(error) => {
+                broken.insert(chain);
+                applied.failed.push((error, step.objects.clone()));
+            }
+        }
+    }
+    applied
+}
+
+/// A load balancer goes on using its target group for a moment after its deletion.
+fn is_in_use(operation: &Operation, error: &AwsError) -> bool {
+    matches!(operation, Operation::DeleteTargetGroup { .. })
+        && error
+            .code
+            .as_deref()
+            .is_some_and(|code| code.starts_with("ResourceInUse"))
+}
+
+#[cfg(test)]
+mod tests;

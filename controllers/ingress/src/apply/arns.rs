@@ -1,0 +1,214 @@
+//! From the names of a plan to calls with ARNs.
+
+use std::collections::BTreeMap;
+
+use ingress_core::{Arn, DefaultAction, ListenerSpec, Observed, Operation, Resource, is_ours};
+use isthmus_core::{ErrorClass, Ownership};
+
+use crate::aws::{LoadBalancing, Result, Wiring};
+use crate::error::AwsError;
+
+/// The ARNs behind the names of a plan: of what was observed with our marks, and
+/// of what the plan itself has made. Nothing else can be reached.
+pub(super) struct Arns {
+    balancers: BTreeMap<String, Arn>,
+    groups: BTreeMap<String, Arn>,
+    listeners: BTreeMap<(String, u16), Arn>,
+}
+
+impl Arns {
+    pub(super) fn new(observed: &Observed, ownership: &Ownership) -> Self {
+        let mut arns = Self {
+            balancers: BTreeMap::new(),
+            groups: BTreeMap::new(),
+            listeners: BTreeMap::new(),
+        };
+        for (name, balancer) in observed.our_load_balancers(ownership) {
+            arns.balancers.insert(name.clone(), balancer.arn.clone());
+            for (port, listener) in &balancer.listeners {
+                if is_ours(ownership, &listener.tags) {
+                    arns.listeners
+                        .insert((name.clone(), *port), listener.arn.clone());
+                }
+            }
+        }
+        for (name, group) in observed.our_target_groups(ownership) {
+            arns.groups.insert(name.clone(), group.arn.clone());
+        }
+        arns
+    }
+
+    fn balancer(&self, name: &str) -> Result<&Arn> {
+        self.balancers
+            .get(name)
+            .ok_or_else(|| unknown("load balancer", name))
+    }
+
+    fn group(&self, name: &str) -> Result<&Arn> {
+        self.groups
+            .get(name)
+            .ok_or_else(|| unknown("target group", name))
+    }
+
+    fn listener(&self, balancer: &str, port: u16) -> Result<&Arn> {
+        let key = (balancer.to_owned(), port);
+        self.listeners
+            .get(&key)
+            .ok_or_else(|| unknown("listener", &format!("{balancer}:{port}")))
+    }
+
+    fn wiring<'a>(&'a self, spec: &'a ListenerSpec) -> Result<Wiring<'a>> {
+        let target_group = match &spec.action {
+            Some(DefaultAction::Forward(name)) => Some(self.group(name)?),
+            Some(DefaultAction::RedirectToHttps) | None => None,
+        };
+        Ok(Wiring { spec, target_group })
+    }
+
+    pub(super) async fn carry_out(
+        &mut self,
+        operation: &Operation,
+        elb: &impl LoadBalancing,
+    ) -> Result<()> {
+        use Operation as Op;
+        match operation {
+            Op::CreateLoadBalancer(new) => {
+                let arn = elb.create(new).await?;
+                self.balancers.insert(new.name.clone(), arn);
+                Ok(())
+            }
+            Op::CreateListener(_)
+            | Op::SetListener(_)
+            | Op::DeleteListener { .. }
+            | Op::Attach { .. }
+            | Op::Detach { .. } => self.on_listener(operation, elb).await,
+            Op::SetAttributes {
+                load_balancer,
+                attributes,
+            } => {
+                elb.set_attributes(self.balancer(load_balancer)?, attributes)
+                    .await
+            }
+            Op::SetSecurityGroup {
+                load_balancer,
+                security_group,
+            } => {
+                elb.set_security_group(self.balancer(load_balancer)?, security_group)
+                    .await
+            }
+            Op::SetSubnets {
+                load_balancer,
+                subnets,
+            } => {
+                elb.set_subnets(self.balancer(load_balancer)?, subnets)
+                    .await
+            }
+            Op::DeleteLoadBalancer { load_balancer } => {
+                elb.delete(self.balancer(load_balancer)?).await
+            }
+            Op::AddTags { resource, tags } => elb.add_tags(self.resource(resource)?, tags).await,
+            Op::RemoveTags { resource, keys } => {
+                elb.remove_tags(self.resource(resource)?, keys).await
+            }
+            _ => self.on_target_group(operation, elb).await,
+        }
+    }
+
+    async fn on_listener(&mut self, operation: &Operation, elb: &impl LoadBalancing) -> Result<()> {
+        use Operation as Op;
+        match operation {
+            Op::CreateListener(spec) => {
+                let balancer = self.balancer(&spec.load_balancer)?;
+                let arn = elb.create_listener(balancer, self.wiring(spec)?).await?;
+                self.listeners
+                    .insert((spec.load_balancer.clone(), spec.port), arn);
+                Ok(())
+            }
+            Op::SetListener(spec) => {
+                let listener = self.listener(&spec.load_balancer, spec.port)?;
+                elb.set_listener(listener, self.wiring(spec)?).await
+            }
+            Op::DeleteListener {
+                load_balancer,
+                port,
+            } => {
+                elb.delete_listener(self.listener(load_balancer, *port)?)
+                    .await
+            }
+            Op::Attach {
+                load_balancer,
+                certificate,
+            } => {
+                elb.attach(self.listener(load_balancer, 443)?, certificate)
+                    .await
+            }
+            Op::Detach {
+                load_balancer,
+                certificate,
+            } => {
+                elb.detach(self.listener(load_balancer, 443)?, certificate)
+                    .await
+            }
+            other => unreachable!("carry_out has an arm for {other:?}"),
+        }
+    }
+
+    async fn on_target_group(
+        &mut self,
+        operation: &Operation,
+        elb: &impl LoadBalancing,
+    ) -> Result<()> {
+        use Operation as Op;
+        match operation {
+            Op::CreateTargetGroup(new) => {
+                let arn = elb.create_target_group(new).await?;
+                self.groups.insert(new.name.clone(), arn);
+                Ok(())
+            }
+            Op::SetHealthCheck {
+                target_group,
+                health_check,
+            } => {
+                elb.set_health_check(self.group(target_group)?, health_check)
+                    .await
+            }
+            Op::SetTargetGroupAttributes {
+                target_group,
+                attributes,
+            } => {
+                elb.set_target_group_attributes(self.group(target_group)?, attributes)
+                    .await
+            }
+            Op::DeleteTargetGroup { target_group } => {
+                elb.delete_target_group(self.group(target_group)?).await
+            }
+            Op::Register {
+                target_group,
+                targets,
+            } => elb.register(self.group(target_group)?, targets).await,
+            Op::Deregister {
+                target_group,
+                targets,
+                ..
+            } => elb.deregister(self.group(target_group)?, targets).await,
+            other => unreachable!("carry_out has an arm for {other:?}"),
+        }
+    }
+
+    fn resource(&self, resource: &Resource) -> Result<&Arn> {
+        match resource {
+            Resource::LoadBalancer(name) => self.balancer(name),
+            Resource::TargetGroup(name) => self.group(name),
+        }
+    }
+}
+
+/// A plan for something that was not observed with our marks: it is not touched.
+fn unknown(what: &str, name: &str) -> AwsError {
+    AwsError {
+        operation: "plan",
+        class: ErrorClass::Conflict,
+        code: None,
+        message: format!("the {what} {name} is not known to be ours"),
+    }
+}

@@ -1,0 +1,60 @@
+//! Our own rates, below those at which AWS refuses.
+
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
+
+/// A bucket that is waited for.
+pub(super) struct Bucket(DefaultDirectRateLimiter);
+
+impl Bucket {
+    /// One call every `period`, and `burst` at once after a rest.
+    fn new(period: Duration, burst: u32) -> Self {
+        let burst = NonZeroU32::new(burst).unwrap_or(NonZeroU32::MIN);
+        let quota = Quota::with_period(period).unwrap_or_else(|| Quota::per_second(burst));
+        Self(RateLimiter::direct(quota.allow_burst(burst)))
+    }
+
+    /// Waits for a call's turn.
+    pub(super) async fn turn(&self) {
+        self.0.until_ready().await;
+    }
+}
+
+/// The [buckets of ELBv2], which all callers of an account and region share:
+/// `Describe*` has 40, refilled with 10 a second; for the others these are below
+/// what AWS Load Balancer Controller holds itself to.
+///
+/// [buckets of ELBv2]: https://docs.aws.amazon.com/elasticloadbalancing/latest/userguide/elb-api-throttling.html
+pub(super) struct ElbLimits {
+    pub(super) describe: Bucket,
+    pub(super) change: Bucket,
+    pub(super) register: Bucket,
+}
+
+impl ElbLimits {
+    pub(super) fn new() -> Self {
+        Self {
+            describe: Bucket::new(Duration::from_millis(125), 30),
+            change: Bucket::new(Duration::from_millis(400), 16),
+            register: Bucket::new(Duration::from_millis(300), 16),
+        }
+    }
+}
+
+/// The rates of ACM: `ListCertificates` 1 a second, other reads 10
+/// (<https://docs.aws.amazon.com/acm/latest/userguide/acm-limits.html#api-rate-limits>).
+pub(super) struct AcmLimits {
+    pub(super) list: Bucket,
+    pub(super) read: Bucket,
+}
+
+impl AcmLimits {
+    pub(super) fn new() -> Self {
+        Self {
+            list: Bucket::new(Duration::from_secs(1), 1),
+            read: Bucket::new(Duration::from_millis(125), 8),
+        }
+    }
+}

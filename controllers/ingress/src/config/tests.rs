@@ -1,0 +1,222 @@
+use super::*;
+use ingress_core::Protocol;
+use isthmus_runtime::{Exit, parse_args};
+
+#[derive(Debug, clap::Args)]
+struct All {
+    #[command(flatten)]
+    own: Args,
+    #[command(flatten)]
+    common: CommonArgs,
+}
+
+fn parse(flags: &[&str], env: &[(&str, &str)]) -> Result<All, Exit> {
+    let argv = std::iter::once("isthmus-ingress").chain(flags.iter().copied());
+    let env = env
+        .iter()
+        .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
+        .collect();
+    parse_args::<All>("isthmus-ingress", "", argv.map(Into::into), &env)
+}
+
+fn read(flags: &[&str]) -> Result<Config, Vec<String>> {
+    let all = parse(flags, &[]).map_err(|exit| vec![exit.text])?;
+    let mut problems = Problems::default();
+    let config = config(&all.own, &all.common, &mut problems);
+    match problems.lines() {
+        [] => Ok(config.expect("no problems")),
+        lines => Err(lines.to_vec()),
+    }
+}
+
+#[test]
+fn the_defaults_are_those_of_the_contract() {
+    let config = read(&[]).unwrap();
+    assert_eq!(config.resync, Duration::from_secs(300));
+    assert_eq!(config.certificate_age, Duration::from_secs(1800));
+    assert!(config.without_effect.is_empty());
+    let decisions = config.decisions("kube-1", "vpc-1");
+    assert_eq!(decisions.vpc, "vpc-1");
+    assert_eq!(
+        decisions.ownership.cluster_tag(),
+        "kubernetes.io/cluster/kube-1"
+    );
+    assert_eq!(
+        decisions.ownership.controller_id(),
+        "kube-ingress-aws-controller"
+    );
+    assert_eq!(decisions.max_certificates, 24);
+    assert_eq!(
+        decisions.ssl_policy.to_string(),
+        "ELBSecurityPolicy-2016-08"
+    );
+    assert_eq!(decisions.grace, Duration::from_secs(3600));
+    assert_eq!(decisions.min_age, Duration::from_secs(360));
+    assert_eq!(decisions.idle_timeout, 60);
+    assert_eq!(decisions.target.port, 9999);
+    assert_eq!(decisions.target.deregistration_delay, 300);
+    assert_eq!(
+        decisions.target.health_check.to_string(),
+        "HTTP :9999/kube-system/healthz every 10s within 5s, up after 5, down after 2"
+    );
+}
+
+#[test]
+fn what_a_user_of_the_other_system_gives_is_taken() {
+    let config = read(&[
+        "--target-access-mode=HostPort",
+        "--stack-termination-protection",
+        "--ssl-policy=ELBSecurityPolicy-TLS13-1-2-2021-06",
+        "--cluster-local-domain=cluster.local",
+        "--additional-stack-tags=InfrastructureComponent=true",
+        "--additional-stack-tags=team=web",
+        "--cert-polling-interval=2m",
+        "--cert-filter-tag=use=ingress",
+        "--idle-connection-timeout=2m",
+        "--deregistration-delay-timeout=10s",
+        "--blacklist-certificate-arns=arn:aws:acm:eu-central-1:1:certificate/a",
+        "--disable-sni-support",
+        "--logs-s3-bucket=logs",
+        "--redirect-http-to-https",
+        "--target-https",
+    ])
+    .unwrap();
+    assert_eq!(
+        config.certificate_tag,
+        Some(("use".into(), "ingress".into()))
+    );
+    let decisions = config.decisions("kube-1", "vpc-1");
+    assert_eq!(decisions.max_certificates, 1);
+    assert_eq!(decisions.extra_tags.len(), 2);
+    assert!(decisions.deletion_protection && decisions.redirect_http);
+    assert_eq!(decisions.target.protocol, Protocol::Https);
+    assert_eq!(
+        decisions.cluster_local_domain.as_deref(),
+        Some("cluster.local")
+    );
+}
+
+#[test]
+fn every_wrong_flag_is_named() {
+    for (flag, value) in [
+        ("polling-interval", "0s"),
+        ("cert-polling-interval", "0s"),
+        ("cert-filter-tag", "use"),
+        ("blacklist-certificate-arns", "my-certificate"),
+        ("max-certs-alb", "25"),
+        ("max-certs-alb", "0"),
+        ("controller-id", ""),
+        ("vpc-id", "my-vpc"),
+        ("ssl-policy", "modern"),
+        ("idle-connection-timeout", "4001s"),
+        ("idle-connection-timeout", "1500ms"),
+        ("logs-s3-prefix", "prefix"),
+        ("additional-stack-tags", "team"),
+        ("additional-stack-tags", "aws:team=web"),
+        ("target-node-selector", "role in (a,b)"),
+        ("health-check-path", "healthz"),
+        ("health-check-interval", "4s"),
+        ("health-check-timeout", "1s"),
+        ("health-check-timeout", "10s"),
+        ("alb-healthy-threshold-count", "11"),
+        ("alb-unhealthy-threshold-count", "1"),
+        ("nlb-healthy-threshold-count", "1"),
+        ("deregistration-delay-timeout", "0s"),
+        ("creation-timeout", "59s"),
+        ("cluster-id", ""),
+    ] {
+        let problems = read(&[&format!("--{flag}={value}")]).unwrap_err();
+        assert_eq!(problems.len(), 1, "{problems:?}");
+        assert!(
+            problems[0].starts_with(&format!("--{flag}: ")),
+            "{problems:?}"
+        );
+        assert!(
+            problems[0].contains("is not allowed; allowed: "),
+            "{problems:?}"
+        );
+    }
+}
+
+#[test]
+fn what_is_not_built_yet_is_not_pretended() {
+    for (flag, value) in [
+        ("load-balancer-type", "network"),
+        ("target-access-mode", "AWSCNI"),
+        ("api-server-base-url", "http://127.0.0.1:8001"),
+        ("custom-filters", "tag:a=b"),
+        ("alb-http-target-port", "80"),
+        ("nlb-http-target-port", "80"),
+        ("deny-internal-domains", "true"),
+        ("aws-waf-web-acl-id", "x"),
+        ("cloudwatch-alarms-config-map", "kube-system/alarms"),
+    ] {
+        let problems = read(&[&format!("--{flag}={value}")]).unwrap_err();
+        assert_eq!(problems.len(), 1, "{problems:?}");
+        let said = format!("--{flag}: {value:?} is not supported yet; allowed: ");
+        assert!(problems[0].starts_with(&said), "{problems:?}");
+    }
+}
+
+#[test]
+fn what_has_no_effect_is_said() {
+    let config = read(&[
+        "--creation-timeout=10m",
+        "--disable-instrumented-http-client",
+        "--nlb-cross-zone",
+        "--target-access-mode=Legacy",
+        "--internal-domains=*.internal",
+    ])
+    .unwrap();
+    assert_eq!(
+        config.without_effect.len(),
+        5,
+        "{:?}",
+        config.without_effect
+    );
+}
+
+#[test]
+fn wrong_choices_are_named_with_the_right_ones() {
+    let exit = parse(
+        &[
+            "--ip-addr-type=ipv6",
+            "--target-access-mode=hostport",
+            "--target-port=0",
+            "--cert-ttl-timeout=1d",
+        ],
+        &[],
+    )
+    .unwrap_err();
+    assert_eq!(exit.code, 2);
+    assert!(
+        exit.text
+            .contains("--ip-addr-type: \"ipv6\" is not allowed; allowed: ipv4, dualstack\n"),
+        "{}",
+        exit.text
+    );
+    assert!(
+        exit.text.contains(
+            "--target-access-mode: \"hostport\" is not allowed; allowed: HostPort, AWSCNI, Legacy\n"
+        ),
+        "{}",
+        exit.text
+    );
+    assert_eq!(exit.text.lines().count(), 4, "{}", exit.text);
+}
+
+#[test]
+fn the_variables_of_the_other_system_are_read() {
+    let all = parse(
+        &[],
+        &[
+            ("POLLING_INTERVAL", "1m"),
+            ("ISTHMUS_TARGET_PORT", "8080"),
+            ("CUSTOM_FILTERS", "tag:a=b"),
+        ],
+    )
+    .unwrap();
+    assert_eq!(all.own.source.polling_interval.0, Duration::from_secs(60));
+    assert_eq!(all.own.target.target_port, 8080);
+    assert_eq!(all.own.rest.custom_filters, "tag:a=b");
+}

@@ -1,0 +1,267 @@
+//! One reconcile, from what was read to what is told.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use ingress_core::Snapshot;
+use isthmus_core::ErrorClass;
+use isthmus_runtime::{
+    CommonArgs, Controller, EventType, Failure, LogLevel, Outcome, Page, Problems, Run, RunError,
+    Setup, StartError,
+};
+use jiff::Timestamp;
+
+use crate::apply::{Applied, apply};
+use crate::args::Args;
+use crate::aws::{Acm, Ec2, Elb, Vpc};
+use crate::certificates::CertificateList;
+use crate::config::{self, Config};
+use crate::decided::Decided;
+use crate::error::Retries;
+use crate::observe::{Memory, Scope};
+use crate::watch::Stores;
+use crate::{discover, report, status};
+
+/// How soon to look again at what was changed just now, at a load balancer that
+/// AWS is setting up or taking down, and at one without a healthy target.
+const AT_ONCE: Duration = Duration::from_millis(200);
+const SOON: Duration = Duration::from_secs(1);
+const LATER: Duration = Duration::from_secs(5);
+
+/// The controller.
+pub(crate) struct IngressController {
+    config: Config,
+    decisions: ingress_core::Config,
+    once: bool,
+    stores: Stores,
+    elb: Elb,
+    acm: Acm,
+    ec2: Ec2,
+    remembered: tokio::sync::Mutex<Remembered>,
+    page: Mutex<Page>,
+}
+
+/// What is kept from run to run. A restart loses it, and reads it again.
+#[derive(Default)]
+struct Remembered {
+    certificates: CertificateList,
+    network: Option<ingress_core::Network>,
+    memory: Memory,
+    retries: Retries,
+    /// The last run failed in nothing.
+    went_well: bool,
+}
+
+impl Controller for IngressController {
+    const NAME: &'static str = "isthmus-ingress";
+    const ABOUT: &'static str = "Load balancers with certificates for Ingresses.";
+    type Args = Args;
+    type Config = Config;
+
+    fn config(args: Args, common: &CommonArgs, problems: &mut Problems) -> Option<Config> {
+        config::config(&args, common, problems)
+    }
+
+    fn resync(config: &Config) -> Duration {
+        config.resync
+    }
+
+    fn log_level(args: &Args) -> Option<LogLevel> {
+        match (args.rest.debug, args.rest.quiet) {
+            (true, _) => Some(LogLevel::Debug),
+            (false, true) => Some(LogLevel::Warn),
+            (false, false) => None,
+        }
+    }
+
+    async fn start(config: Config, setup: &mut Setup) -> Result<Self, StartError> {
+        for line in &config.without_effect {
+            tracing::info!("{line}");
+        }
+        let aws = setup.aws().await?;
+        let ec2 = Ec2::new(&aws);
+        let decisions = discover::decisions(&config, &aws.imds, &ec2).await?;
+        Ok(Self {
+            stores: Stores::watch(&mut setup.watches, &setup.kube),
+            elb: Elb::new(&aws),
+            acm: Acm::new(&aws),
+            ec2,
+            once: setup.controller.once,
+            config,
+            decisions,
+            remembered: tokio::sync::Mutex::default(),
+            page: Mutex::default(),
+        })
+    }
+
+    async fn run_once(&self, run: &Run<'_>) -> Result<Outcome, RunError> {
+        let mut remembered = self.remembered.lock().await;
+        // The passes of a single run, each of which counts as full, are one reading.
+        let full = run.full && !(self.once && remembered.went_well);
+        remembered.went_well = false;
+        let mut failures = Vec::new();
+        let snapshot = self
+            .snapshot(run, full, &mut remembered, &mut failures)
+            .await?;
+        let now = Timestamp::now();
+        run.step("observe", self.observe(&mut remembered.memory, full))
+            .await?;
+        let mut decided = self.decide(&snapshot, &remembered.memory, run, now);
+        if decided.removes() && !full {
+            // Nothing is taken away on the word of the memory.
+            remembered.memory.forget(decided.touches());
+            run.step("observe", self.observe(&mut remembered.memory, false))
+                .await?;
+            decided = self.decide(&snapshot, &remembered.memory, run, now);
+        }
+        self.report(run, &decided, &remembered.memory);
+        if run.dry_run {
+            return Ok(Outcome {
+                requeue: None,
+                failures,
+            });
+        }
+        let applied = self.apply(run, &decided, &mut remembered.memory).await;
+        failures.extend(self.failures(run, &applied, &mut remembered.retries));
+        let written = status::write(run, &decided.statuses.changes);
+        failures.extend(run.step("status", written).await);
+        remembered.went_well = failures.is_empty();
+        let requeue = self.requeue(&decided, &applied, &mut remembered, &failures);
+        Ok(Outcome { requeue, failures })
+    }
+
+    fn page(&self) -> Page {
+        self.page
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+}
+
+impl IngressController {
+    /// The cluster, the certificates and the VPC. What cannot be read again is
+    /// taken from the last time.
+    async fn snapshot(
+        &self,
+        run: &Run<'_>,
+        full: bool,
+        remembered: &mut Remembered,
+        failures: &mut Vec<Failure>,
+    ) -> Result<Snapshot, RunError> {
+        let tag = self.config.certificate_tag.as_ref();
+        let age = self.config.certificate_age;
+        let certificates = &mut remembered.certificates;
+        let read = certificates.refresh(&self.acm, tag, age, &run.removal_limit);
+        let failed = run.step("certificates", read).await;
+        failures.extend(failed.map_err(|error| error.run_error("certificates"))?);
+        if full || remembered.network.is_none() {
+            let read = self
+                .ec2
+                .network(&self.decisions.vpc, &self.decisions.ownership);
+            match run.step("network", read).await {
+                Ok(network) => remembered.network = Some(network),
+                Err(error) if remembered.network.is_some() => {
+                    failures.push(error.failure("network"));
+                }
+                Err(error) => return Err(error.run_error("network")),
+            }
+        }
+        Ok(Snapshot {
+            certificates: remembered.certificates.list().to_vec(),
+            network: remembered.network.clone().unwrap_or_default(),
+            ..self.stores.snapshot()
+        })
+    }
+
+    async fn observe(&self, memory: &mut Memory, full: bool) -> Result<(), RunError> {
+        let scope = Scope {
+            ownership: &self.decisions.ownership,
+            vpc: &self.decisions.vpc,
+        };
+        let read = memory.refresh(&self.elb, scope, full).await;
+        read.map_err(|error| error.run_error("observe"))
+    }
+
+    fn decide(
+        &self,
+        snapshot: &Snapshot,
+        memory: &Memory,
+        run: &Run<'_>,
+        now: Timestamp,
+    ) -> Decided {
+        Decided::new(
+            snapshot,
+            memory.observed(),
+            &self.decisions,
+            &run.removal_limit,
+            now,
+        )
+    }
+
+    fn report(&self, run: &Run<'_>, decided: &Decided, memory: &Memory) {
+        let mut plan = decided.plan.report();
+        if let Some((why, objects)) = &decided.kept_names {
+            *plan.withheld.entry(why.reason).or_default() += objects.len();
+        }
+        run.report_plan(&plan);
+        run.reject(&decided.rejections);
+        report::withheld(run, decided);
+        let observed = memory.observed();
+        report::managed(run, observed, &decided.desired, &self.decisions);
+        let page = report::page(observed, &decided.desired, &self.decisions);
+        *self.page.lock().unwrap_or_else(PoisonError::into_inner) = page;
+    }
+
+    async fn apply(&self, run: &Run<'_>, decided: &Decided, memory: &mut Memory) -> Applied {
+        // Before the first call: this future may be dropped between any two.
+        memory.forget(decided.touches());
+        let observed = memory.observed();
+        let ownership = &self.decisions.ownership;
+        let carried_out = apply(&decided.plan, observed, ownership, &self.elb, || {
+            run.may_call()
+        });
+        run.step("apply", carried_out).await
+    }
+
+    /// Tells those whom a failure concerns, and what it was.
+    fn failures(&self, run: &Run<'_>, applied: &Applied, retries: &mut Retries) -> Vec<Failure> {
+        for (error, objects) in &applied.failed {
+            if matches!(error.class, ErrorClass::Invalid | ErrorClass::Denied) {
+                for object in objects {
+                    let message = format!("AWS refused {error}");
+                    run.event(object, EventType::Warning, "RefusedByAws", message);
+                }
+            }
+        }
+        let failed = applied.failed.iter().map(|(error, _)| error);
+        let stuck = retries.stuck(&applied.in_use);
+        failed
+            .chain(stuck)
+            .map(|error| error.failure("apply"))
+            .collect()
+    }
+
+    /// When to look again, if before the next change and the next resync.
+    fn requeue(
+        &self,
+        decided: &Decided,
+        applied: &Applied,
+        remembered: &mut Remembered,
+        failures: &[Failure],
+    ) -> Option<Duration> {
+        let unhealthy = decided.unhealthy_groups();
+        let waits = [
+            (applied.calls > 0 && applied.failed.is_empty()).then_some(AT_ONCE),
+            (!decided.statuses.changes.is_empty()).then_some(AT_ONCE),
+            (!applied.in_use.is_empty()).then_some(SOON),
+            (!decided.statuses.provisioning.is_empty()).then_some(SOON),
+            (!unhealthy.is_empty()).then_some(LATER),
+            // A single run ends without what is kept for an hour.
+            decided.wake.filter(|_| !self.once),
+            remembered.retries.after(failures),
+        ];
+        let provisioning = !decided.statuses.provisioning.is_empty();
+        remembered.memory.wait_for(provisioning, unhealthy);
+        waits.into_iter().flatten().min()
+    }
+}

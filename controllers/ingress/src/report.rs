@@ -1,0 +1,102 @@
+//! What the admin server shows, and what is counted.
+
+use std::collections::BTreeMap;
+
+use ingress_core::{Config, Desired, Fate, Observed, State};
+use isthmus_core::{Action as _, ObjectRef, Withheld};
+use isthmus_runtime::{EventType, Page, Run, Section};
+
+use crate::decided::Decided;
+
+/// Counts what is managed.
+pub(crate) fn managed(run: &Run<'_>, observed: &Observed, desired: &Desired, config: &Config) {
+    let ownership = &config.ownership;
+    run.managed(
+        "load-balancer",
+        observed.our_load_balancers(ownership).count(),
+    );
+    run.managed(
+        "target-group",
+        observed.our_target_groups(ownership).count(),
+    );
+    let served = desired
+        .ingresses
+        .iter()
+        .filter(|i| matches!(i.fate, Fate::On { .. }))
+        .count();
+    run.managed("ingress", served);
+}
+
+/// Says what is withheld and why, also to those whom it concerns.
+pub(crate) fn withheld(run: &Run<'_>, decided: &Decided) {
+    let said = |why: &Withheld, count: usize| {
+        tracing::warn!(reason = why.reason, count, "withheld: {}", why.message);
+    };
+    for withholding in &decided.withheld {
+        said(&withholding.withheld, withholding.steps);
+    }
+    for step in &decided.plan.steps {
+        let Some(why) = &step.withheld else { continue };
+        let what = format!("{} {}", step.action.kind(), step.action.name());
+        stays(run, &step.objects, &what, why);
+    }
+    if let Some((why, objects)) = &decided.kept_names {
+        said(why, objects.len());
+        stays(run, objects, "the name in its status", why);
+    }
+}
+
+fn stays(run: &Run<'_>, objects: &[ObjectRef], what: &str, why: &Withheld) {
+    for object in objects {
+        let message = format!("{what} stays: {}", why.message);
+        run.event(object, EventType::Warning, "Withheld", message);
+    }
+}
+
+/// The load balancers and the Ingresses on them.
+pub(crate) fn page(observed: &Observed, desired: &Desired, config: &Config) -> Page {
+    let mut members: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for ingress in &desired.ingresses {
+        if let Fate::On { load_balancer, .. } = &ingress.fate {
+            let object = &ingress.object;
+            let name = format!("{}/{}", object.namespace, object.name);
+            members.entry(load_balancer).or_default().push(name);
+        }
+    }
+    let rows = observed
+        .our_load_balancers(&config.ownership)
+        .map(|(name, balancer)| {
+            let state = match (balancer.state, balancer.unused_since()) {
+                (_, Some(since)) => format!("unused since {since}"),
+                (State::Active, None) => "active".to_owned(),
+                (State::Provisioning, None) => "being set up".to_owned(),
+                (State::Failed, None) => "failed".to_owned(),
+            };
+            let certificates: usize = balancer
+                .listeners
+                .values()
+                .map(|listener| {
+                    listener.certificates.len()
+                        + usize::from(listener.default_certificate.is_some())
+                })
+                .sum();
+            let members = members.remove(name.as_str()).unwrap_or_default();
+            vec![
+                name.clone(),
+                balancer.dns_name.clone(),
+                state,
+                certificates.to_string(),
+                members.join(", "),
+            ]
+        })
+        .collect();
+    Page {
+        sections: vec![Section {
+            title: "Load balancers".to_owned(),
+            headings: ["Name", "DNS name", "State", "Certificates", "Ingresses"]
+                .map(str::to_owned)
+                .to_vec(),
+            rows,
+        }],
+    }
+}

@@ -1,0 +1,209 @@
+//! A binary that runs, and how it ended.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncWriteExt as _, BufReader};
+
+use crate::http;
+
+/// How long a controller may take to become ready.
+const READY_LIMIT: Duration = Duration::from_secs(60);
+
+/// How a binary ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finished {
+    /// The exit code; 137 if it was killed.
+    pub code: Option<i32>,
+    /// Everything on stdout.
+    pub stdout: String,
+    /// Everything on stderr.
+    pub stderr: String,
+}
+
+impl fmt::Display for Finished {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "exit code {:?}\n--- stdout\n{}\n--- stderr\n{}",
+            self.code, self.stdout, self.stderr
+        )
+    }
+}
+
+/// A binary that runs beside the test; killed when dropped.
+#[derive(Debug)]
+pub struct Process {
+    /// Where its admin server is, `http://127.0.0.1:<port>`.
+    pub admin: String,
+    binary: &'static str,
+    guard: tokio::process::Child,
+    stdin: Option<tokio::process::ChildStdin>,
+    stdout: Captured,
+    stderr: Captured,
+}
+
+impl Process {
+    /// Starts a guarded command line whose outputs are pipes.
+    pub(super) fn start(
+        binary: &'static str,
+        command: std::process::Command,
+        address: impl fmt::Display,
+    ) -> Result<Self> {
+        let mut guard = tokio::process::Command::from(command)
+            .spawn()
+            .with_context(|| format!("start {binary}"))?;
+        Ok(Self {
+            admin: format!("http://{address}"),
+            binary,
+            stdin: guard.stdin.take(),
+            stdout: Captured::new(guard.stdout.take().context("stdout")?),
+            stderr: Captured::new(guard.stderr.take().context("stderr")?),
+            guard,
+        })
+    }
+
+    /// Waits until `/readyz` says 200.
+    ///
+    /// # Errors
+    /// With its output, if it ends or takes longer than a minute.
+    pub async fn wait_ready(&mut self) -> Result<()> {
+        let url = format!("{}/readyz", self.admin);
+        let start = tokio::time::Instant::now();
+        loop {
+            if let Ok((status, _)) = http::get(&url).await
+                && status.is_success()
+            {
+                return Ok(());
+            }
+            let ended = self.guard.try_wait()?;
+            if ended.is_some() || start.elapsed() > READY_LIMIT {
+                let (binary, stderr) = (self.binary, self.stderr());
+                bail!("{binary} is not ready ({ended:?})\n{stderr}");
+            }
+            tokio::time::sleep(Duration::from_millis(25)).await;
+        }
+    }
+
+    /// A page of its admin server: status and body.
+    ///
+    /// # Errors
+    /// If it does not answer.
+    pub async fn admin_page(&self, path: &str) -> Result<(u16, String)> {
+        let (status, body) = http::get(&format!("{}{path}", self.admin)).await?;
+        Ok((status.as_u16(), body))
+    }
+
+    /// SIGKILL, and the end.
+    ///
+    /// # Errors
+    /// If waiting for it fails.
+    pub async fn kill(mut self) -> Result<Finished> {
+        self.stdin = None;
+        self.finished().await
+    }
+
+    /// SIGTERM, and the end, for which it has 15 s.
+    ///
+    /// # Errors
+    /// If it does not end.
+    pub async fn terminate(mut self) -> Result<Finished> {
+        self.signal("TERM").await?;
+        match tokio::time::timeout(Duration::from_secs(15), self.finished()).await {
+            Ok(finished) => finished,
+            Err(_) => bail!("{} does not end\n{}", self.binary, self.stderr()),
+        }
+    }
+
+    /// Sends a signal by its name without `SIG`.
+    ///
+    /// # Errors
+    /// If it has ended.
+    pub async fn signal(&mut self, name: &str) -> Result<()> {
+        let stdin = self.stdin.as_mut().context("it was killed")?;
+        stdin.write_all(format!("{name}\n").as_bytes()).await?;
+        Ok(())
+    }
+
+    /// Whether it has ended, and how.
+    ///
+    /// # Errors
+    /// If that cannot be told.
+    pub fn ended(&mut self) -> Result<Option<std::process::ExitStatus>> {
+        Ok(self.guard.try_wait()?)
+    }
+
+    /// Waits for its end.
+    ///
+    /// # Errors
+    /// If waiting fails.
+    pub async fn finished(&mut self) -> Result<Finished> {
+        // Not `wait`: that closes stdin first, which kills the binary.
+        let status = loop {
+            if let Some(status) = self.guard.try_wait()? {
+                break status;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        };
+        Ok(Finished {
+            code: status.code(),
+            stdout: self.stdout.whole().await,
+            stderr: self.stderr.whole().await,
+        })
+    }
+
+    /// What it wrote so far.
+    #[must_use]
+    pub fn stdout(&self) -> String {
+        self.stdout.so_far()
+    }
+
+    /// What it wrote so far.
+    #[must_use]
+    pub fn stderr(&self) -> String {
+        self.stderr.so_far()
+    }
+}
+
+/// An output that is read as it comes.
+#[derive(Debug)]
+struct Captured {
+    text: Arc<Mutex<String>>,
+    reader: Option<tokio::task::JoinHandle<()>>,
+}
+
+impl Captured {
+    fn new(stream: impl AsyncRead + Unpin + Send + 'static) -> Self {
+        let text = Arc::new(Mutex::new(String::new()));
+        let written = Arc::clone(&text);
+        let reader = tokio::spawn(async move {
+            let mut stream = BufReader::new(stream);
+            let mut line = Vec::new();
+            while matches!(stream.read_until(b'\n', &mut line).await, Ok(1..)) {
+                let mut written = written.lock().unwrap_or_else(PoisonError::into_inner);
+                written.push_str(&String::from_utf8_lossy(&line));
+                line.clear();
+            }
+        });
+        Self {
+            text,
+            reader: Some(reader),
+        }
+    }
+
+    fn so_far(&self) -> String {
+        self.text
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    async fn whole(&mut self) -> String {
+        if let Some(reader) = self.reader.take() {
+            let _ = reader.await;
+        }
+        self.so_far()
+    }
+}

@@ -1,0 +1,421 @@
+//! What the tests of `isthmus-egress` share: the world, ConfigMaps, and a
+//! picture of EC2 in which the ids that the emulator draws have become names.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use aws_sdk_ec2::Client as Ec2;
+use aws_sdk_ec2::types::{NatGateway, NatGatewayState, RouteTable, Tag};
+use isthmus_e2e::{CLUSTER_ID, Finished, Testbed, World};
+use k8s_openapi::api::core::v1::ConfigMap;
+use k8s_openapi::api::events::v1::Event;
+use kube::Api;
+use kube::api::{DeleteParams, ListParams};
+use serde_json::{Value, json};
+
+pub(crate) const BINARY: &str = "isthmus-egress";
+pub(crate) const CLUSTER_TAG: &str = "kubernetes.io/cluster/aws:123456789012:eu-central-1:kube-1";
+pub(crate) const STATUS: &str = "isthmus.dev/egress-status";
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A testbed with the world's VPC, and the flags for some of its zones.
+pub(crate) struct Stage {
+    pub(crate) testbed: Testbed,
+    pub(crate) world: World,
+}
+
+impl Stage {
+    pub(crate) async fn new() -> Result<Self> {
+        let testbed = Testbed::acquire().await?;
+        let world = World::create(&testbed).await?;
+        Ok(Self { testbed, world })
+    }
+
+    pub(crate) fn ec2(&self) -> Ec2 {
+        Ec2::new(self.testbed.sdk())
+    }
+
+    /// The flags for these zones, `a` say, and more.
+    pub(crate) fn flags(&self, zones: &str, more: &[&str]) -> Vec<String> {
+        flags(&self.world, zones, more)
+    }
+
+    pub(crate) async fn once(&self, zones: &str, more: &[&str]) -> Result<Finished> {
+        let args = self.flags(zones, &[&["--once"], more].concat());
+        let command = self.testbed.command(BINARY).await?;
+        command.args(&args).run().await
+    }
+
+    /// A run that ends well.
+    pub(crate) async fn well(&self, zones: &str, more: &[&str]) -> Result<Finished> {
+        let finished = self.once(zones, more).await?;
+        ensure!(finished.code == Some(0), "{finished}");
+        Ok(finished)
+    }
+
+    /// A run that finds nothing to do.
+    pub(crate) async fn idle(&self, zones: &str, more: &[&str]) -> Result<()> {
+        self.testbed.gate.clear();
+        self.well(zones, more).await?;
+        let writes = self.testbed.gate.writes();
+        ensure!(writes.is_empty(), "it writes: {writes:?}");
+        Ok(())
+    }
+
+    pub(crate) async fn apply(&self, name: &str, data: &[(&str, &str)]) -> Result<()> {
+        self.testbed.apply_yaml(&config_map(name, data)).await
+    }
+
+    pub(crate) async fn delete(&self, name: &str) -> Result<()> {
+        delete(&self.testbed, name).await
+    }
+
+    pub(crate) async fn picture(&self) -> Result<Vec<String>> {
+        picture(&self.testbed).await
+    }
+
+    pub(crate) async fn status(&self, name: &str) -> Result<Value> {
+        status(&self.testbed, name).await
+    }
+
+    /// The Events on a ConfigMap as `reason: text`, sorted.
+    pub(crate) async fn events(&self, name: &str) -> Result<Vec<String>> {
+        let all: Api<Event> = Api::namespaced(self.testbed.kube(), "shop");
+        let found = all.list(&ListParams::default()).await?.items.into_iter();
+        let on_it = found.filter(|event| {
+            let object = event.regarding.as_ref();
+            object.and_then(|object| object.name.as_deref()) == Some(name)
+        });
+        let mut lines: Vec<String> = on_it
+            .map(|event| {
+                let (reason, note) = (event.reason, event.note);
+                format!(
+                    "{}: {}",
+                    reason.unwrap_or_default(),
+                    note.unwrap_or_default()
+                )
+            })
+            .collect();
+        lines.sort();
+        Ok(lines)
+    }
+
+    /// The route table of the world's private subnet in a zone, `a` say.
+    pub(crate) fn table(&self, letter: &str) -> String {
+        let subnets = &self.world.private_subnets;
+        let subnet = subnets.iter().find(|subnet| subnet.zone.ends_with(letter));
+        subnet
+            .map(|subnet| subnet.route_table.clone())
+            .unwrap_or_default()
+    }
+
+    /// Another route table tagged `Type=dmz` in a zone.
+    pub(crate) async fn another_table(&self, letter: &str, name: &str) -> Result<String> {
+        let ec2 = self.ec2();
+        let made = ec2
+            .create_route_table()
+            .vpc_id(&self.world.vpc)
+            .send()
+            .await?;
+        let id = made
+            .route_table
+            .and_then(|table| table.route_table_id)
+            .context("an id")?;
+        let zone = format!("eu-central-1{letter}");
+        let tags = [("Type", "dmz"), ("AvailabilityZone", &zone), ("Name", name)];
+        tag(&ec2, &id, &tags).await?;
+        Ok(id)
+    }
+
+    /// The NAT gateway of ours in a zone that is not deleted.
+    pub(crate) async fn nat_gateway(&self, letter: &str) -> Result<String> {
+        let found = Seen::read(&self.ec2()).await?;
+        let zone = format!("eu-central-1{letter}");
+        let mut live = found.nat_gateways.iter().filter(|nat| !is_gone(nat));
+        let id = live.find(|nat| found.zone_of(nat) == zone);
+        let id = id.and_then(|nat| nat.nat_gateway_id.clone());
+        id.with_context(|| format!("a NAT gateway in {zone}"))
+    }
+
+    /// An Elastic IP that somebody else has allocated.
+    pub(crate) async fn foreign_address(&self) -> Result<(String, String)> {
+        let made = self.ec2().allocate_address().send().await?;
+        let (id, ip) = (made.allocation_id, made.public_ip);
+        Ok((id.context("an id")?, ip.context("an address")?))
+    }
+
+    pub(crate) async fn route(&self, table: &str, to: &str, nat: &str) -> Result<()> {
+        let request = self.ec2().create_route().route_table_id(table);
+        request
+            .destination_cidr_block(to)
+            .nat_gateway_id(nat)
+            .send()
+            .await?;
+        Ok(())
+    }
+
+    pub(crate) async fn delete_route(&self, table: &str, to: &str) -> Result<()> {
+        let request = self.ec2().delete_route().route_table_id(table);
+        request.destination_cidr_block(to).send().await?;
+        Ok(())
+    }
+}
+
+pub(crate) async fn tag(ec2: &Ec2, id: &str, pairs: &[(&str, &str)]) -> Result<()> {
+    let tags = pairs
+        .iter()
+        .map(|(key, value)| Tag::builder().key(*key).value(*value).build());
+    ec2.create_tags()
+        .resources(id)
+        .set_tags(Some(tags.collect()))
+        .send()
+        .await?;
+    Ok(())
+}
+
+pub(crate) fn flags(world: &World, zones: &str, more: &[&str]) -> Vec<String> {
+    let mut flags = vec![
+        format!("--cluster-id={CLUSTER_ID}"),
+        format!("--vpc-id={}", world.vpc),
+    ];
+    for letter in zones.chars() {
+        let nth = u32::from(letter) - u32::from('a');
+        flags.push(format!("--aws-az=eu-central-1{letter}"));
+        flags.push(format!("--aws-nat-cidr-block=10.20.255.{}/28", nth * 16));
+    }
+    flags.extend(more.iter().map(|flag| (*flag).to_owned()));
+    flags
+}
+
+pub(crate) fn config_map(name: &str, data: &[(&str, &str)]) -> String {
+    let data: BTreeMap<_, _> = data.iter().copied().collect();
+    let labels = json!({"egress": "static"});
+    let object = json!({
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"namespace": "shop", "name": name, "labels": labels},
+        "data": data,
+    });
+    format!("{object}\n---\n")
+}
+
+fn config_maps(testbed: &Testbed) -> Api<ConfigMap> {
+    Api::namespaced(testbed.kube(), "shop")
+}
+
+pub(crate) async fn delete(testbed: &Testbed, name: &str) -> Result<()> {
+    config_maps(testbed)
+        .delete(name, &DeleteParams::default())
+        .await?;
+    Ok(())
+}
+
+/// The answer on a ConfigMap; `null` if there is none.
+pub(crate) async fn status(testbed: &Testbed, name: &str) -> Result<Value> {
+    let object = config_maps(testbed).get(name).await?;
+    let text = object
+        .metadata
+        .annotations
+        .unwrap_or_default()
+        .remove(STATUS);
+    Ok(text.map_or(Ok(Value::Null), |text| serde_json::from_str(&text))?)
+}
+
+/// Each entry as `value state reason`.
+pub(crate) fn entries(status: &Value) -> Vec<String> {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let all = status["entries"].as_array().cloned().unwrap_or_default();
+    let line = |entry: &Value| {
+        let line = format!(
+            "{} {} {}",
+            text(&entry["value"]),
+            text(&entry["state"]),
+            text(&entry["reason"])
+        );
+        line.trim_end().to_owned()
+    };
+    all.iter().map(line).collect()
+}
+
+pub(crate) fn is_gone(nat: &NatGateway) -> bool {
+    matches!(nat.state, Some(NatGatewayState::Deleted))
+}
+
+/// Everything of EC2 that this controller makes or changes.
+struct Seen {
+    subnets: BTreeMap<String, (String, String, bool)>,
+    tables: Vec<RouteTable>,
+    addresses: Vec<aws_sdk_ec2::types::Address>,
+    nat_gateways: Vec<NatGateway>,
+}
+
+impl Seen {
+    async fn read(ec2: &Ec2) -> Result<Self> {
+        let subnets = ec2.describe_subnets().send().await?;
+        let subnets = subnets.subnets().iter().map(|subnet| {
+            let zone = subnet.availability_zone().unwrap_or_default().to_owned();
+            let cidr = subnet.cidr_block().unwrap_or_default().to_owned();
+            let id = subnet.subnet_id().unwrap_or_default().to_owned();
+            (id, (zone, cidr, is_ours(subnet.tags())))
+        });
+        Ok(Self {
+            subnets: subnets.collect(),
+            tables: ec2
+                .describe_route_tables()
+                .send()
+                .await?
+                .route_tables()
+                .to_vec(),
+            addresses: ec2.describe_addresses().send().await?.addresses().to_vec(),
+            nat_gateways: ec2
+                .describe_nat_gateways()
+                .send()
+                .await?
+                .nat_gateways()
+                .to_vec(),
+        })
+    }
+
+    fn zone_of(&self, nat: &NatGateway) -> String {
+        let subnet = self.subnets.get(nat.subnet_id().unwrap_or_default());
+        let of_subnet = subnet.map(|(zone, ..)| zone.clone());
+        of_subnet.unwrap_or_else(|| tag_of(nat.tags(), "isthmus.dev/zone").unwrap_or_default())
+    }
+
+    fn nat_name(&self, id: &str) -> String {
+        let mut all = self.nat_gateways.iter();
+        match all.find(|nat| nat.nat_gateway_id() == Some(id)) {
+            Some(nat) if is_ours(nat.tags()) => format!("nat-gateway of {}", self.zone_of(nat)),
+            _ => "foreign nat-gateway".to_owned(),
+        }
+    }
+
+    fn lines(&self) -> Vec<String> {
+        let ours = self.subnets.values().filter(|(.., ours)| *ours);
+        let mut lines: Vec<String> = ours
+            .map(|(zone, cidr, _)| format!("subnet {zone} {cidr}"))
+            .collect();
+        for table in &self.tables {
+            self.table(table, &mut lines);
+        }
+        for nat in self
+            .nat_gateways
+            .iter()
+            .filter(|nat| is_ours(nat.tags()) && !is_gone(nat))
+        {
+            let state = nat.state().map_or("", NatGatewayState::as_str);
+            let ip = nat
+                .nat_gateway_addresses()
+                .first()
+                .and_then(|address| address.public_ip());
+            lines.push(format!(
+                "nat-gateway {} {state} {}",
+                self.zone_of(nat),
+                ip.unwrap_or_default()
+            ));
+        }
+        for address in self
+            .addresses
+            .iter()
+            .filter(|address| is_ours(address.tags()))
+        {
+            let zone = tag_of(address.tags(), "isthmus.dev/zone").unwrap_or_default();
+            let use_ = address.association_id().map_or("free", |_| "in use");
+            lines.push(format!(
+                "address {zone} {} {use_}",
+                address.public_ip().unwrap_or_default()
+            ));
+        }
+        lines.sort();
+        lines
+    }
+
+    fn table(&self, table: &RouteTable, lines: &mut Vec<String>) {
+        let own = is_ours(table.tags());
+        let name = tag_of(table.tags(), "Name").unwrap_or_default();
+        if own {
+            let uses = table
+                .associations()
+                .iter()
+                .filter_map(|one| one.subnet_id());
+            let uses: Vec<_> = uses
+                .map(|id| self.subnets.get(id).map_or("gone", |(zone, ..)| zone))
+                .collect();
+            lines.push(format!("route-table {name} of subnets {uses:?}"));
+        }
+        for route in table.routes() {
+            let Some(to) = route.destination_cidr_block() else {
+                continue;
+            };
+            let via = match (route.nat_gateway_id(), route.gateway_id()) {
+                (Some(nat), _) => self.nat_name(nat),
+                (None, Some("local")) => continue,
+                (None, Some(_)) if own => "internet gateway".to_owned(),
+                (None, Some(_)) => continue,
+                (None, None) => "something else".to_owned(),
+            };
+            let state = route.state().map_or("", |state| state.as_str());
+            lines.push(format!("route {name} {to} to {via} {state}"));
+        }
+    }
+}
+
+/// What is there of ours, and every route to a NAT gateway, one line each.
+pub(crate) async fn picture(testbed: &Testbed) -> Result<Vec<String>> {
+    Ok(Seen::read(&Ec2::new(testbed.sdk())).await?.lines())
+}
+
+/// The lines of a zone that lacks nothing.
+pub(crate) fn built(letter: &str, ip: &str) -> Vec<String> {
+    let zone = format!("eu-central-1{letter}");
+    let nth = u32::from(letter.as_bytes()[0] - b'a');
+    vec![
+        format!("address {zone} {ip} in use"),
+        format!("nat-gateway {zone} available {ip}"),
+        format!("route nat-{zone} 0.0.0.0/0 to internet gateway active"),
+        format!("route-table nat-{zone} of subnets [\"{zone}\"]"),
+        format!("subnet {zone} 10.20.255.{}/28", nth * 16),
+    ]
+}
+
+/// A route in the table `dmz-<zone>` to that zone's NAT gateway.
+pub(crate) fn routed(letter: &str, networks: &[&str]) -> Vec<String> {
+    let zone = format!("eu-central-1{letter}");
+    let line = |network| format!("route dmz-{zone} {network} to nat-gateway of {zone} active");
+    networks.iter().map(line).collect()
+}
+
+pub(crate) fn sorted(groups: &[Vec<String>]) -> Vec<String> {
+    let mut lines = groups.concat();
+    lines.sort();
+    lines
+}
+
+pub(crate) fn tag_of(tags: &[Tag], key: &str) -> Option<String> {
+    let found = tags.iter().find(|tag| tag.key() == Some(key));
+    found.and_then(|tag| tag.value()).map(str::to_owned)
+}
+
+pub(crate) fn is_ours(tags: &[Tag]) -> bool {
+    tag_of(tags, CLUSTER_TAG).as_deref() == Some("owned")
+        && tag_of(tags, "kubernetes:application").as_deref()
+            == Some("kube-static-egress-controller")
+}
+
+/// Waits until `done` gives something, and says what it waited for if it does not.
+pub(crate) async fn eventually<T>(
+    what: &str,
+    done: impl AsyncFn() -> Result<Option<T>>,
+) -> Result<T> {
+    let wait = async {
+        loop {
+            if let Some(found) = done().await? {
+                return anyhow::Ok(found);
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    let found = tokio::time::timeout(PATIENCE, wait).await;
+    found.with_context(|| format!("waited for {what}"))?
+}

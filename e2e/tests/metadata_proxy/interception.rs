@@ -1,0 +1,171 @@
+//! Real rules in real namespaces. Needs root, `ip`, `iptables`, `ip6tables` and
+//! `curl`; without them the test says so and passes.
+
+use anyhow::{Context, Result};
+use isthmus_e2e::Testbed;
+
+use crate::client::{ROLE, pod, until};
+use crate::net::{Net, REAL, missing};
+
+const PATH: &str = "/latest/meta-data/iam/security-credentials/";
+const V4: &str = "http://169.254.169.254";
+const V6: &str = "http://[fd00:ec2::254]";
+
+fn port_of(url: &str) -> Result<String> {
+    let port = url.rsplit(':').next().context("a port")?;
+    Ok(port.trim_end_matches('/').to_owned())
+}
+
+#[tokio::test]
+async fn pods_are_led_to_the_proxy_and_never_past_it() -> Result<()> {
+    if let Some(missing) = missing().await {
+        eprintln!("skipped: interception needs {missing}");
+        return Ok(());
+    }
+    let testbed = Testbed::acquire().await?;
+    for (n, name, role) in [
+        (0, "a", Some("role-a")),
+        (1, "b", Some("role-b")),
+        (2, "plain", None),
+    ] {
+        let (v4, v6) = (format!("10.244.{n}.2"), format!("fd00:244:{n}::2"));
+        let annotations: Vec<_> = role.map(|role| (ROLE, role)).into_iter().collect();
+        let both = format!("{{\"ip\":\"{v4}\"}},{{\"ip\":\"{v6}\"}}");
+        testbed
+            .apply_yaml(
+                &pod(name, &v4, &annotations).replace(&format!("{{\"ip\":\"{v4}\"}}"), &both),
+            )
+            .await?;
+    }
+    let mut net = Net::lay().await?;
+    let kubeconfig = std::fs::read_to_string(testbed.kubeconfig())?;
+    let server = kubeconfig
+        .split("https://127.0.0.1:")
+        .nth(1)
+        .context("server")?;
+    let api = server.chars().take_while(char::is_ascii_digit).collect();
+    net.forward(
+        &testbed,
+        &[
+            api,
+            port_of(testbed.gate.url())?,
+            port_of(testbed.imds.url())?,
+        ],
+    )
+    .await?;
+    net.python(&testbed, "imds", REAL, &[]).await?;
+    for url in [V4, V6] {
+        until("the real service answers", async || {
+            Ok(net.curl("a", url).await?.1 == "the real service")
+        })
+        .await?;
+    }
+
+    // Rules of others, and what an earlier proxy with another address left behind.
+    for program in ["iptables", "ip6tables"] {
+        net.within("node", &[program, "-t", "nat", "-N", "KUBE-SERVICES"])
+            .await?;
+        net.within(
+            "node",
+            &[
+                program,
+                "-t",
+                "nat",
+                "-A",
+                "PREROUTING",
+                "-j",
+                "KUBE-SERVICES",
+            ],
+        )
+        .await?;
+    }
+    let stale = "iptables -t nat -A PREROUTING -p tcp -d 169.254.169.254 -i cali+ -m tcp --dport 80 -m comment --comment isthmus-metadata-proxy -j DNAT --to-destination 10.9.0.7:8181";
+    net.within("node", &stale.split(' ').collect::<Vec<_>>())
+        .await?;
+
+    // At the boot of a node: nobody is reached until there is a proxy.
+    assert_eq!(net.redirect(&testbed, "check").await?, Some(1));
+    assert_eq!(net.redirect(&testbed, "install").await?, Some(0));
+    assert_eq!(net.redirect(&testbed, "check").await?, Some(0));
+    for base in [V4, V6] {
+        assert_eq!(net.curl("a", base).await?.0, 0, "{base}");
+    }
+
+    let proxy = net.proxy(&testbed, &[]).await?;
+    for program in ["iptables", "ip6tables"] {
+        let rules = net.rules(program).await?;
+        assert!(
+            rules[0].contains("isthmus-metadata-proxy"),
+            "first: {rules:?}"
+        );
+        assert_eq!(rules.len(), 2, "once, and the others' are left: {rules:?}");
+    }
+    for base in [V4, V6] {
+        let url = format!("{base}{PATH}");
+        assert_eq!(
+            net.curl("a", &url).await?,
+            (200, "role-a".to_owned()),
+            "{base}"
+        );
+        assert_eq!(net.curl("b", &url).await?, (200, "role-b".to_owned()));
+        assert_eq!(net.curl("plain", &url).await?.0, 404);
+        let (status, body) = net.curl("a", &format!("{url}role-a")).await?;
+        assert!(
+            status == 200 && body.contains("AccessKeyId"),
+            "{status} {body}"
+        );
+        assert_eq!(net.curl("b", &format!("{url}role-a")).await?.0, 403);
+        assert_eq!(net.curl("a", base).await?.0, 404);
+    }
+
+    // Fails closed: the rules stay, and nobody is behind them.
+    proxy.kill().await?;
+    for base in [V4, V6] {
+        for pod in ["a", "plain"] {
+            assert_eq!(
+                net.curl(pod, &format!("{base}{PATH}")).await?.0,
+                0,
+                "{pod} reaches somebody"
+            );
+        }
+    }
+
+    // Somebody got in front, and somebody doubled the rule: the next start puts both right.
+    let rule = net.rules("iptables").await?[0].replacen("-A", "-I", 1);
+    net.within(
+        "node",
+        &[
+            "sh",
+            "-c",
+            &format!("iptables -t nat {rule}; iptables -t nat -I PREROUTING -j KUBE-SERVICES"),
+        ],
+    )
+    .await?;
+    assert_eq!(net.redirect(&testbed, "check").await?, Some(1));
+    let proxy = net.proxy(&testbed, &["--iptables-remove"]).await?;
+    let rules = net.rules("iptables").await?;
+    assert!(rules[0].contains("isthmus-metadata-proxy"), "{rules:?}");
+    assert_eq!(
+        rules
+            .iter()
+            .filter(|rule| rule.contains("isthmus-metadata-proxy"))
+            .count(),
+        1,
+        "{rules:?}"
+    );
+
+    // Taken away on request.
+    let finished = proxy.terminate().await?;
+    assert_eq!(finished.code, Some(0), "{finished}");
+    for program in ["iptables", "ip6tables"] {
+        let rules = net.rules(program).await?;
+        assert!(
+            !rules
+                .iter()
+                .any(|rule| rule.contains("isthmus-metadata-proxy")),
+            "{rules:?}"
+        );
+    }
+    assert_eq!(net.curl("a", V4).await?.1, "the real service");
+    Ok(())
+}

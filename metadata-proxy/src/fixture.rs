@@ -1,0 +1,232 @@
+//! A proxy over real sockets with literal pods, an STS and an instance metadata
+//! that say what a test wants.
+
+mod fakes;
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use isthmus_runtime::Metrics;
+use metadata_proxy_core::{
+    AllowedHosts, BaseArn, CachePolicy, Directory, ImdsV2, Pod, RoleRules, TokenKey, UpstreamPaths,
+};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio_util::sync::CancellationToken;
+
+use fakes::{FakeSts, fake_imds};
+
+use crate::config::Waits;
+use crate::credentials::CredentialStore;
+use crate::directory::SharedDirectory;
+use crate::health::Health;
+use crate::imds::Imds;
+use crate::metrics::ProxyMetrics;
+use crate::report::Reporter;
+use crate::respond::Responder;
+use crate::start::Readiness;
+
+/// A running proxy. It ends with the test's runtime.
+pub(crate) struct Proxy {
+    pub(crate) address: SocketAddr,
+    pub(crate) responder: Arc<Responder>,
+    pub(crate) directory: SharedDirectory,
+    pub(crate) sts: FakeSts,
+    pub(crate) store: Arc<CredentialStore>,
+    upstream: Arc<Mutex<Vec<String>>>,
+}
+
+/// What of the configuration tests change.
+pub(crate) struct Setting {
+    pub(crate) imds_v2: ImdsV2,
+    pub(crate) rules: RoleRules,
+}
+
+impl Default for Setting {
+    fn default() -> Self {
+        Self {
+            imds_v2: ImdsV2::Optional,
+            rules: RoleRules {
+                base: Some(BaseArn::parse("arn:aws:iam::123456789012:role").unwrap()),
+                ..RoleRules::default()
+            },
+        }
+    }
+}
+
+/// A pod `shop/<name>` at `address` with a role.
+pub(crate) fn pod(name: &str, address: &str, role: Option<&str>) -> Pod {
+    Pod {
+        uid: format!("uid-{name}"),
+        namespace: "shop".into(),
+        name: name.into(),
+        service_account: "default".into(),
+        addresses: vec![address.parse().unwrap()],
+        host_addresses: vec![],
+        host_network: false,
+        finished: false,
+        gone_by: None,
+        role: role.map(str::to_owned),
+        external_id: None,
+    }
+}
+
+pub(crate) const WAITS: Waits = Waits {
+    pod: Duration::from_millis(500),
+    answer: Duration::from_millis(1200),
+};
+
+impl Proxy {
+    /// With pods `a` (127.0.1.1, role-a), `b` (127.0.1.2, team/role-b) and `plain` (127.0.1.3, none).
+    pub(crate) async fn start() -> Self {
+        Self::with(Setting::default()).await
+    }
+
+    pub(crate) async fn with(setting: Setting) -> Self {
+        let directory = SharedDirectory::new(Directory {
+            rules: setting.rules,
+            ..Directory::default()
+        });
+        for pod in [
+            pod("a", "127.0.1.1", Some("role-a")),
+            pod("b", "127.0.1.2", Some("team/role-b")),
+            pod("plain", "127.0.1.3", None),
+        ] {
+            directory.change(|directory| directory.pods.apply(pod));
+        }
+        let (imds, upstream) = fake_imds().await;
+        let (sts, metrics, shutdown) = (
+            FakeSts::default(),
+            ProxyMetrics::new(&Metrics::new()),
+            CancellationToken::new(),
+        );
+        let policy = CachePolicy {
+            least: Duration::from_secs(1800),
+            error_ttl: None,
+        };
+        let store = CredentialStore::new(
+            Box::new(sts.clone()),
+            policy,
+            metrics.clone(),
+            Box::new(|_, _| {}),
+            shutdown.clone(),
+        );
+        let imds = Arc::new(Imds::new(format!("http://{imds}").parse().unwrap()));
+        let health = Health::new(Readiness::settled(&shutdown));
+        tokio::spawn(health.clone().poll(imds.clone(), shutdown.clone()));
+        let responder = Responder {
+            hosts: AllowedHosts::new([]),
+            upstream: UpstreamPaths::new([]).unwrap(),
+            imds_v2: setting.imds_v2,
+            waits: WAITS,
+            host_ip: "10.0.0.1".into(),
+            key: TokenKey::new([7; 32]),
+            directory: directory.clone(),
+            credentials: store.clone(),
+            imds,
+            health,
+            duplicates: None,
+            reporter: Reporter::new(directory.clone()),
+            metrics: metrics.clone(),
+        };
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let responder = Arc::new(responder);
+        tokio::spawn(super::server::serve(
+            listener,
+            responder.clone(),
+            metrics,
+            shutdown,
+        ));
+        Self {
+            address,
+            responder,
+            directory,
+            sts,
+            store,
+            upstream,
+        }
+    }
+
+    /// What the instance metadata was asked for pods: every head but those of
+    /// the proxy's own session and its poll of the instance id.
+    pub(crate) fn upstream(&self) -> Vec<String> {
+        let own = |head: &String| {
+            head.contains("/instance-id ") || head.starts_with("PUT /latest/api/token ")
+        };
+        let heads = self.upstream.lock().unwrap();
+        heads.iter().filter(|head| !own(head)).cloned().collect()
+    }
+
+    /// How many sessions the instance metadata was asked for.
+    pub(crate) fn upstream_sessions(&self) -> usize {
+        let heads = self.upstream.lock().unwrap();
+        heads.iter().filter(|head| head.starts_with("PUT ")).count()
+    }
+
+    /// A connection from a pod's address.
+    pub(crate) async fn connect(&self, from: &str) -> TcpStream {
+        let socket = TcpSocket::new_v4().unwrap();
+        let from: IpAddr = from.parse().unwrap();
+        socket.bind((from, 0).into()).unwrap();
+        socket.connect(self.address).await.unwrap()
+    }
+
+    /// Sends bytes and reads until the proxy closes.
+    pub(crate) async fn raw(&self, from: &str, bytes: impl AsRef<[u8]>) -> String {
+        let mut stream = self.connect(from).await;
+        stream.write_all(bytes.as_ref()).await.unwrap();
+        let mut answer = Vec::new();
+        // A reset after the answer is as good as an end.
+        let _ = stream.read_to_end(&mut answer).await;
+        String::from_utf8_lossy(&answer).into_owned()
+    }
+
+    /// One request with more headers (each ended by CR LF).
+    pub(crate) async fn ask(&self, from: &str, method: &str, path: &str, headers: &str) -> Reply {
+        let head = format!(
+            "{method} {path} HTTP/1.1\r\nHost: 169.254.169.254\r\n{headers}Connection: close\r\n\r\n"
+        );
+        Reply::read(&self.raw(from, head).await)
+    }
+
+    pub(crate) async fn get(&self, from: &str, path: &str) -> Reply {
+        self.ask(from, "GET", path, "").await
+    }
+
+    pub(crate) async fn token(&self, from: &str, ttl: u32) -> String {
+        let ttl = format!("X-aws-ec2-metadata-token-ttl-seconds: {ttl}\r\n");
+        let reply = self.ask(from, "PUT", "/latest/api/token", &ttl).await;
+        assert_eq!(reply.status, 200, "{reply:?}");
+        reply.body
+    }
+}
+
+/// An answer, taken apart.
+#[derive(Debug)]
+pub(crate) struct Reply {
+    pub(crate) status: u16,
+    pub(crate) headers: String,
+    pub(crate) body: String,
+}
+
+impl Reply {
+    pub(crate) fn read(text: &str) -> Self {
+        let (head, body) = text.split_once("\r\n\r\n").unwrap_or((text, ""));
+        let status = head
+            .get(9..12)
+            .and_then(|code| code.parse().ok())
+            .unwrap_or_default();
+        Self {
+            status,
+            headers: head.to_ascii_lowercase(),
+            body: body.to_owned(),
+        }
+    }
+
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        let mut lines = self.headers.lines();
+        lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
+    }
+}

@@ -1,0 +1,246 @@
+//! From Pods and Namespaces to the directory.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+use isthmus_core::ObjectRef;
+use isthmus_runtime::{Watches, watcher_config};
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1::{Namespace, Pod as KubePod, PodSpec, PodStatus};
+use kube::runtime::watcher::Event;
+use kube::{Api, ResourceExt};
+use metadata_proxy_core::{PatternFormat, Pod};
+
+use crate::config::{AnnotationKeys, Config};
+use crate::directory::SharedDirectory;
+use crate::metrics::ProxyMetrics;
+use crate::report::Reporter;
+
+/// Watches the pods of `--node`, or of all nodes where it is empty.
+pub(crate) fn pods(
+    watches: &mut Watches,
+    client: &kube::Client,
+    config: &Config,
+    metrics: &ProxyMetrics,
+    directory: &SharedDirectory,
+) {
+    let (keys, node) = (config.keys.clone(), &config.cluster.node);
+    let mut config = watcher_config();
+    if !node.is_empty() {
+        config = config.fields(&format!("spec.nodeName={node}"));
+    }
+    let (directory, metrics) = (directory.clone(), metrics.clone());
+    let mut listed: Vec<Pod> = Vec::new();
+    watches.add_with(
+        "pods",
+        Api::<KubePod>::all(client.clone()),
+        config,
+        slim_pod,
+        move |event| {
+            if !matches!(event, Event::Init) {
+                metrics.pods_changed(Timestamp::now());
+            }
+            match event {
+                Event::Init => listed.clear(),
+                Event::InitApply(object) => {
+                    if let Some(pod) = pod(object, &keys) {
+                        listed.push(pod.clone());
+                        directory.change(|directory| directory.pods.apply(pod));
+                    }
+                }
+                Event::InitDone => {
+                    let all = std::mem::take(&mut listed);
+                    directory.change(|directory| directory.pods.replace(all));
+                }
+                Event::Apply(object) => {
+                    if let Some(pod) = pod(object, &keys) {
+                        directory.change(|directory| directory.pods.apply(pod));
+                    }
+                }
+                Event::Delete(object) => {
+                    let uid = object.uid().unwrap_or_default();
+                    directory.change(|directory| directory.pods.delete(&uid));
+                }
+            }
+        },
+    );
+}
+
+/// Watches the allow-lists of all namespaces.
+pub(crate) fn namespaces(
+    watches: &mut Watches,
+    client: &kube::Client,
+    key: &str,
+    format: PatternFormat,
+    reporter: &Reporter,
+    directory: &SharedDirectory,
+) {
+    let (key, directory, reporter) = (key.to_owned(), directory.clone(), reporter.clone());
+    let mut listed: BTreeSet<String> = BTreeSet::new();
+    let api = Api::<Namespace>::all(client.clone());
+    watches.add_with(
+        "namespaces",
+        api,
+        watcher_config(),
+        slim_namespace,
+        move |event| match event {
+            Event::Init => listed.clear(),
+            Event::InitApply(object) | Event::Apply(object) => {
+                let name = object.name_any();
+                let list = object.annotations().get(&key).map(String::as_str);
+                let applied =
+                    directory.change(|directory| directory.namespaces.apply(&name, list, format));
+                if let Err(error) = applied {
+                    let object = ObjectRef::new("v1", "Namespace", "", &name)
+                        .with_uid(object.uid().unwrap_or_default());
+                    reporter.wrong_list(&object, &key, &error);
+                }
+                listed.insert(name);
+            }
+            Event::InitDone => {
+                let all = std::mem::take(&mut listed);
+                directory.change(|directory| directory.namespaces.retain(&all));
+            }
+            Event::Delete(object) => {
+                directory.change(|directory| directory.namespaces.delete(&object.name_any()));
+            }
+        },
+    );
+}
+
+/// The part of a Pod that decides; `None` for one without a UID, which the API server never sends.
+pub(crate) fn pod(object: &KubePod, keys: &AnnotationKeys) -> Option<Pod> {
+    let spec = object.spec.as_ref()?;
+    let status = object.status.clone().unwrap_or_default();
+    let annotation = |key: &str| object.annotations().get(key).cloned();
+    let (addresses, host_addresses) = addresses(&status);
+    Some(Pod {
+        uid: object.uid()?,
+        namespace: object.namespace()?,
+        name: object.name_any(),
+        service_account: spec.service_account_name.clone().unwrap_or_default(),
+        addresses,
+        host_addresses,
+        host_network: spec.host_network.unwrap_or_default(),
+        finished: matches!(status.phase.as_deref(), Some("Succeeded" | "Failed")),
+        gone_by: object
+            .metadata
+            .deletion_timestamp
+            .as_ref()
+            .map(|time| time.0),
+        role: annotation(&keys.role),
+        external_id: annotation(&keys.external_id),
+    })
+}
+
+/// The pod's addresses and its host's.
+fn addresses(status: &PodStatus) -> (Vec<IpAddr>, Vec<IpAddr>) {
+    let read = |texts: &mut dyn Iterator<Item = &String>| -> Vec<IpAddr> {
+        texts.filter_map(|text| text.parse().ok()).collect()
+    };
+    let own = status
+        .pod_ips
+        .iter()
+        .flatten()
+        .map(|ip| &ip.ip)
+        .chain(&status.pod_ip);
+    let hosts = status
+        .host_ips
+        .iter()
+        .flatten()
+        .map(|ip| &ip.ip)
+        .chain(&status.host_ip);
+    (read(&mut { own }), read(&mut { hosts }))
+}
+
+/// Keeps of a Pod what [`pod`] reads.
+fn slim_pod(object: &mut KubePod) {
+    object.metadata.managed_fields = None;
+    object.metadata.owner_references = None;
+    object.metadata.labels = None;
+    // kubectl's copy of the whole object.
+    if let Some(annotations) = &mut object.metadata.annotations {
+        annotations.remove("kubectl.kubernetes.io/last-applied-configuration");
+    }
+    object.spec = object.spec.take().map(|spec| PodSpec {
+        service_account_name: spec.service_account_name,
+        host_network: spec.host_network,
+        ..PodSpec::default()
+    });
+    object.status = object.status.take().map(|status| PodStatus {
+        phase: status.phase,
+        pod_ip: status.pod_ip,
+        pod_ips: status.pod_ips,
+        host_ip: status.host_ip,
+        host_ips: status.host_ips,
+        ..PodStatus::default()
+    });
+}
+
+fn slim_namespace(object: &mut Namespace) {
+    object.metadata.managed_fields = None;
+    object.metadata.labels = None;
+    object.spec = None;
+    object.status = None;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn keys() -> AnnotationKeys {
+        AnnotationKeys {
+            role: "iam.amazonaws.com/role".into(),
+            external_id: "iam.amazonaws.com/external-id".into(),
+            allowed_roles: "iam.amazonaws.com/allowed-roles".into(),
+        }
+    }
+
+    fn kube_pod() -> KubePod {
+        serde_json::from_value(serde_json::json!({
+            "apiVersion": "v1", "kind": "Pod",
+            "metadata": {
+                "name": "web", "namespace": "shop", "uid": "u1", "labels": {"app": "web"},
+                "deletionTimestamp": "2026-11-21T12:00:00Z",
+                "annotations": {
+                    "iam.amazonaws.com/role": "", "iam.amazonaws.com/external-id": "x",
+                    "kubectl.kubernetes.io/last-applied-configuration": "{}",
+                },
+            },
+            "spec": {"serviceAccountName": "web", "hostNetwork": true, "containers": [{"name": "main"}]},
+            "status": {
+                "phase": "Failed", "podIP": "10.0.0.1", "podIPs": [{"ip": "10.0.0.1"}, {"ip": "fd00::1"}],
+                "hostIP": "10.9.0.1", "hostIPs": [{"ip": "10.9.0.1"}], "message": "long",
+            },
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn what_is_left_of_a_pod_is_what_is_read() {
+        let mut object = kube_pod();
+        let before = pod(&object, &keys()).unwrap();
+        slim_pod(&mut object);
+        assert_eq!(pod(&object, &keys()).unwrap(), before);
+        assert!(!format!("{object:?}").contains("last-applied"));
+        assert!(before.finished && before.host_network);
+        assert_eq!(before.role.as_deref(), Some(""), "empty is not absent");
+        assert_eq!(
+            before.gone_by,
+            Some("2026-11-21T12:00:00Z".parse().unwrap())
+        );
+        assert!(before.addresses.contains(&"fd00::1".parse().unwrap()));
+        assert_eq!(
+            before.host_addresses[0],
+            "10.9.0.1".parse::<IpAddr>().unwrap()
+        );
+    }
+
+    #[test]
+    fn a_pending_pod_has_no_address_yet() {
+        let mut object = kube_pod();
+        object.status = None;
+        let pod = pod(&object, &keys()).unwrap();
+        assert!(pod.addresses.is_empty() && !pod.finished);
+    }
+}
