@@ -53,7 +53,10 @@ where
         testbed.gate.calls()
     };
     let throttled = testbed.gate.throttled();
-    ensure!(throttled == 0, "the undisturbed run was throttled {throttled} times");
+    ensure!(
+        throttled == 0,
+        "the undisturbed run was throttled {throttled} times"
+    );
     ensure!(!calls.is_empty(), "the scenario makes no call to AWS");
     ensure!(
         calls.iter().any(Call::is_write),

@@ -26,6 +26,8 @@ pub(crate) struct Egress {
     /// `None` with `--provider noop`.
     cloud: Option<Cloud>,
     pub(crate) public_ips: PublicIps,
+    /// `--once`: what would take more than AWS's own time is not waited for.
+    pub(crate) once: bool,
     memory: Mutex<Memory>,
 }
 
@@ -76,6 +78,7 @@ impl Controller for Egress {
             lists: Lists::watch(setup, settings.namespace.as_deref()),
             cloud,
             public_ips: PublicIps::register(&setup.metrics),
+            once: setup.controller.once,
             memory: Mutex::default(),
         })
     }

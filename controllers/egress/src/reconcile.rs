@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use egress_core::{
     Desired, EgressAction, Inventory, Observed, Planned, Snapshot, UnixTime, check, desired, pause,
-    plan, status,
+    plan, status, withheld,
 };
 use isthmus_core::{Action as _, Effect, ErrorClass, Plan, Rejection};
 use isthmus_runtime::{Failure, Outcome, Run, RunError};
@@ -64,7 +64,7 @@ impl Egress {
         self.memory().note(&done, now);
         let unwritten = self.tell(run, snapshot, &view, judged, &done).await;
 
-        let mut requeue = again(&view, &done, now);
+        let mut requeue = self.again(&view, &done, now);
         if confirmed == Confirmed::No {
             requeue = Some(DOUBT);
         }
@@ -78,6 +78,7 @@ impl Egress {
             });
             requeue = None;
         }
+        failures.extend(blocked_zones(&planned));
         failures.extend(unwritten);
         failures.extend(confirmed.into_failures());
         Ok(Outcome { requeue, failures })
@@ -157,6 +158,25 @@ impl Egress {
         run.step("status", writing).await
     }
 
+    /// When to look again. After a failure only for what is in transition at AWS:
+    /// the rest is tried again when the runtime's backoff says so.
+    fn again(&self, view: &View<'_>, done: &Done, now: UnixTime) -> Option<Duration> {
+        let mut held = view
+            .planned
+            .plan
+            .steps
+            .iter()
+            .filter_map(|s| s.withheld.as_ref());
+        let backs_off = held.any(|why| why.reason == withheld::BACKOFF);
+        let pause = if done.failures.is_empty() && !(self.once && backs_off) {
+            pause(&view.planned.plan, view.inventory, now)
+        } else {
+            pause(&Plan::default(), view.inventory, now)
+        };
+        let second_look = done.look_again.then_some(SOON);
+        pause.into_iter().chain(second_look).min()
+    }
+
     /// An empty list removes everything, so it is believed only if the API server,
     /// asked again and past all caches, says the same.
     async fn confirm(&self, snapshot: &Snapshot, planned: &Planned) -> Confirmed {
@@ -200,16 +220,15 @@ impl Confirmed {
     }
 }
 
-/// When to look again. After a failure only for what is in transition at AWS:
-/// the rest is tried again when the runtime's backoff says so.
-fn again(view: &View<'_>, done: &Done, now: UnixTime) -> Option<Duration> {
-    let pause = if done.failures.is_empty() {
-        pause(&view.planned.plan, view.inventory, now)
-    } else {
-        pause(&Plan::default(), view.inventory, now)
-    };
-    let second_look = done.look_again.then_some(SOON);
-    pause.into_iter().chain(second_look).min()
+/// A zone without a NAT gateway is a failure until it has one, also where only
+/// somebody else can do something about it: the resync tries again.
+fn blocked_zones(planned: &Planned) -> impl Iterator<Item = Failure> {
+    let problems = planned.problems.values();
+    problems.map(|(_, message)| Failure {
+        step: "plan",
+        class: ErrorClass::Invalid,
+        message: message.clone(),
+    })
 }
 
 fn look_again(after: Duration) -> Outcome {

@@ -1,7 +1,9 @@
 //! Killed after every single call: the next run converges, nothing is made twice, nothing is left.
 
+use std::time::Duration;
+
 use anyhow::{Result, ensure};
-use isthmus_e2e::{Scenario, Testbed, World, kill_after_every_call};
+use isthmus_e2e::{EmulatorSettings, Fault, Scenario, Testbed, World, kill_after_every_call};
 use serde_json::Value;
 
 use crate::stage::{
@@ -30,8 +32,19 @@ async fn end_state(testbed: &Testbed) -> Result<String> {
     Ok(lines.join("\n"))
 }
 
+/// The world, with an EC2 that is quick: there is a lot of it to be done.
+async fn world(testbed: &Testbed) -> Result<World> {
+    let quick = EmulatorSettings {
+        nat_pending: Duration::from_millis(50),
+        nat_deleting: Duration::from_millis(50),
+        ..EmulatorSettings::default()
+    };
+    testbed.emulators().configure(&quick).await?;
+    World::create(testbed).await
+}
+
 async fn build(testbed: &Testbed, zones: &str) -> Result<World> {
-    let world = World::create(testbed).await?;
+    let world = world(testbed).await?;
     let networks = [("bank", "203.0.113.0/24")];
     testbed
         .apply_yaml(&config_map("partners", &networks))
@@ -48,7 +61,7 @@ async fn killed_after_every_call_of_a_creation() -> Result<()> {
     let scenario = Scenario {
         binary: BINARY,
         prepare: async |testbed: &Testbed| {
-            let world = World::create(testbed).await?;
+            let world = world(testbed).await?;
             let networks = [("bank", "203.0.113.0/24"), ("tax", "198.51.100.0/24")];
             testbed
                 .apply_yaml(&config_map("partners", &networks))
@@ -132,7 +145,6 @@ async fn killed_after_every_call_of_an_adoption() -> Result<()> {
 /// second address, which nobody would ever use.
 #[tokio::test]
 async fn lost_answers_make_nothing_twice() -> Result<()> {
-    use isthmus_e2e::Fault;
     let stage = Stage::new().await?;
     stage
         .apply("partners", &[("bank", "203.0.113.0/24")])

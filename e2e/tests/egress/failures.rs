@@ -338,6 +338,29 @@ async fn a_nat_gateway_that_fails_once_leaves_nothing_behind() -> Result<()> {
 }
 
 #[tokio::test]
+async fn a_nat_gateway_that_keeps_failing_ends_a_single_run() -> Result<()> {
+    let stage = Stage::new().await?;
+    let failing = EmulatorSettings {
+        nat_failure: Some(("InternalError".into(), "Please try again.".into())),
+        ..EmulatorSettings::default()
+    };
+    stage.testbed.emulators().configure(&failing).await?;
+    stage
+        .apply("partners", &[("bank", "203.0.113.0/24")])
+        .await?;
+    let finished = stage.once("a", &[]).await?;
+    assert_eq!(finished.code, Some(1), "{finished}");
+    assert_eq!(
+        stage.testbed.gate.calls_of("CreateNatGateway").len(),
+        2,
+        "the first replacement at once, the next one after a minute"
+    );
+    let status = stage.status("partners").await?;
+    assert_eq!(status["zones"][0]["state"], json!("failed"));
+    Ok(())
+}
+
+#[tokio::test]
 async fn throttling_is_waited_for_and_nothing_is_made_twice() -> Result<()> {
     let stage = Stage::new().await?;
     stage

@@ -3,7 +3,7 @@
 use anyhow::{Context, Result, ensure};
 use serde_json::json;
 
-use crate::stage::{Stage, built, config_map, entries, routed, sorted, tag};
+use crate::stage::{CLUSTER_TAG, Stage, built, config_map, entries, routed, sorted, tag};
 
 const BANK: &str = "203.0.113.0/24";
 const A: &str = "192.0.2.1";
@@ -236,7 +236,8 @@ async fn an_address_that_is_in_use_elsewhere_is_waited_for() -> Result<()> {
         .context("an id")?;
     stage.apply("partners", &[("bank", BANK)]).await?;
     let adopt = format!("--eip-allocation-id={id}");
-    stage.well("a", &[&adopt]).await?;
+    let finished = stage.once("a", &[&adopt]).await?;
+    assert_eq!(finished.code, Some(1), "{finished}");
     assert_eq!(stage.testbed.gate.writes().len(), 0, "nothing is begun");
     let events = stage.events("partners").await?;
     assert!(
@@ -264,5 +265,117 @@ async fn an_address_that_is_in_use_elsewhere_is_waited_for() -> Result<()> {
         stage.picture().await?,
         sorted(&[built("a", &ip), routed("a", &[BANK])])
     );
+    Ok(())
+}
+
+/// Moving from kube-static-egress-controller with its cluster id and controller
+/// id: its stack has put the same tags on everything.
+#[tokio::test]
+async fn what_the_predecessors_stack_has_built_is_taken_over() -> Result<()> {
+    let stage = Stage::new().await?;
+    let ec2 = stage.ec2();
+    let marks = [
+        (CLUSTER_TAG, "owned"),
+        ("kubernetes:application", "kube-static-egress-controller"),
+    ];
+    let (allocation, ip) = stage.foreign_address().await?;
+    let request = ec2
+        .create_subnet()
+        .vpc_id(&stage.world.vpc)
+        .cidr_block("10.20.255.0/28");
+    let made = request.availability_zone("eu-central-1a").send().await?;
+    let subnet = made
+        .subnet
+        .and_then(|subnet| subnet.subnet_id)
+        .context("an id")?;
+    let made = ec2
+        .create_route_table()
+        .vpc_id(&stage.world.vpc)
+        .send()
+        .await?;
+    let table = made
+        .route_table
+        .and_then(|table| table.route_table_id)
+        .context("an id")?;
+    let request = ec2
+        .create_route()
+        .route_table_id(&table)
+        .destination_cidr_block("0.0.0.0/0");
+    request
+        .gateway_id(&stage.world.internet_gateway)
+        .send()
+        .await?;
+    ec2.associate_route_table()
+        .route_table_id(&table)
+        .subnet_id(&subnet)
+        .send()
+        .await?;
+    let request = ec2
+        .create_nat_gateway()
+        .subnet_id(&subnet)
+        .allocation_id(&allocation);
+    let made = request.send().await?;
+    let nat = made
+        .nat_gateway
+        .and_then(|nat| nat.nat_gateway_id)
+        .context("an id")?;
+    for id in [&allocation, &subnet, &table, &nat] {
+        tag(&ec2, id, &marks).await?;
+    }
+    tag(&ec2, &table, &[("Name", "nat-eu-central-1a")]).await?;
+    stage.route(&stage.table("a"), BANK, &nat).await?;
+
+    stage.apply("partners", &[("bank", BANK)]).await?;
+    stage.well("a", &[]).await?;
+    let writes = stage.testbed.gate.writes();
+    assert!(
+        writes.iter().all(|call| call.action == "CreateTags"),
+        "{writes:?}"
+    );
+    assert_eq!(
+        stage.picture().await?,
+        sorted(&[built("a", &ip), routed("a", &[BANK])])
+    );
+    assert_eq!(
+        stage.nat_gateway("a").await?,
+        nat,
+        "traffic has never moved"
+    );
+    assert_eq!(stage.status("partners").await?["publicIPs"], json!([ip]));
+    stage.idle("a", &[]).await?;
+
+    // From then on it is ours like all else.
+    stage.delete("partners").await?;
+    stage.well("a", &[]).await?;
+    assert_eq!(
+        stage.picture().await?,
+        [format!("address eu-central-1a {ip} free")]
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_zone_that_cannot_be_built_stops_only_itself() -> Result<()> {
+    let stage = Stage::new().await?;
+    stage.apply("partners", &[("bank", BANK)]).await?;
+    let outside = [
+        "--aws-az=eu-central-1b",
+        "--aws-nat-cidr-block=10.99.0.0/28",
+    ];
+    let finished = stage.once("a", &outside).await?;
+    assert_eq!(finished.code, Some(1), "{finished}");
+    assert_eq!(
+        stage.picture().await?,
+        sorted(&[built("a", A), routed("a", &[BANK])])
+    );
+    let events = stage.events("partners").await?;
+    let said = format!(
+        "ZoneBlocked: zone eu-central-1b: --aws-nat-cidr-block 10.99.0.0/28 is not in a network of {} (10.20.0.0/16)",
+        stage.world.vpc
+    );
+    assert!(events.contains(&said), "{events:?}");
+    let status = stage.status("partners").await?;
+    assert_eq!(entries(&status), ["203.0.113.0/24 pending NatGateway"]);
+    assert_eq!(status["zones"][1]["state"], json!("missing"));
     Ok(())
 }

@@ -1,6 +1,8 @@
 //! Real rules in real namespaces. Needs root, `ip`, `iptables`, `ip6tables` and
 //! `curl`; without them the test says so and passes.
 
+use std::io::Write as _;
+
 use anyhow::{Context, Result};
 use isthmus_e2e::Testbed;
 
@@ -19,7 +21,8 @@ fn port_of(url: &str) -> Result<String> {
 #[tokio::test]
 async fn pods_are_led_to_the_proxy_and_never_past_it() -> Result<()> {
     if let Some(missing) = missing().await {
-        eprintln!("skipped: interception needs {missing}");
+        // Not eprintln: the test harness would keep it to itself.
+        writeln!(std::io::stderr(), "skipped: interception needs {missing}").expect("stderr");
         return Ok(());
     }
     let testbed = Testbed::acquire().await?;

@@ -32,16 +32,18 @@ pub struct Run<'a> {
 
 impl Run<'_> {
     /// Reports the plan: `/plan`, the log, the metrics, and stdout under `--dry-run`.
+    /// A plan that says the same as the last one is logged as debug: what is
+    /// withheld for days should not be written down at each run.
     pub fn report_plan(&self, plan: &PlanReport) {
         self.metrics.planned(plan);
-        self.admin.plan(plan);
+        let news = self.admin.plan(plan);
         if self.dry_run {
             print!("{}", plan.text);
             return;
         }
         let idle = plan.steps.is_empty() && plan.withheld.is_empty();
         for line in plan.text.lines() {
-            if idle {
+            if idle || !news {
                 tracing::debug!("plan: {line}");
             } else if line.starts_with('!') {
                 tracing::warn!("plan: {line}");

@@ -219,6 +219,16 @@ impl<'a> Inventory<'a> {
         (!known).then_some(holder)
     }
 
+    /// Whether a NAT gateway that failed still has its address: it is attached,
+    /// and not to another one of ours.
+    pub(crate) fn has_address(&self, failed: &NatGateway) -> bool {
+        let addresses = &self.observed.addresses;
+        let address = failed.allocation.as_ref().and_then(|id| addresses.get(id));
+        let attached = address.is_some_and(|address| address.attached_to.is_some());
+        let mut live = self.zones.values().flat_map(Holdings::live);
+        attached && !live.any(|(_, nat)| nat.allocation == failed.allocation)
+    }
+
     /// The NAT gateway that routes of a zone are to lead to, working or on its way.
     pub(crate) fn current(&self, zone: &'a Zone) -> Option<(&'a str, &'a NatGateway)> {
         let WantedAddress::Existing(allocation, _) = self.address(zone) else {

@@ -111,7 +111,7 @@ pub fn pause(
     inventory: &Inventory<'_>,
     now: UnixTime,
 ) -> Option<Duration> {
-    const SOON: Duration = Duration::from_millis(500);
+    const SOON: Duration = Duration::from_millis(200);
     const MOST: u64 = 15;
     let waits = |step: &Step<EgressAction>| {
         let reason = step.withheld.as_ref().map(|why| why.reason);
@@ -135,6 +135,8 @@ pub fn pause(
     let in_transition = owned.filter_map(|nat| match nat.state {
         NatState::Pending => Some(nat.created),
         NatState::Deleting => Some(nat.deleted.unwrap_or(nat.created)),
+        // On its way to let go of its address.
+        NatState::Failed if inventory.has_address(nat) => Some(nat.created),
         NatState::Available | NatState::Failed | NatState::Deleted => None,
     });
     let youngest = in_transition.max().map(|since| {

@@ -46,7 +46,8 @@ impl Board {
         self.lock().clone()
     }
 
-    pub(super) fn plan(&self, plan: &PlanReport) {
+    /// Replaces the last plan; whether this one says something else.
+    pub(super) fn plan(&self, plan: &PlanReport) -> bool {
         let planned = Planned {
             at: Timestamp::now(),
             text: plan.text.clone(),
@@ -56,7 +57,12 @@ impl Board {
         if !(plan.steps.is_empty() && plan.withheld.is_empty()) {
             facts.busy_plan = Some(planned.clone());
         }
+        let news = facts
+            .plan
+            .as_ref()
+            .is_none_or(|last| last.text != planned.text);
         facts.plan = Some(planned);
+        news
     }
 
     /// Replaces the rejections and gives those that are new.

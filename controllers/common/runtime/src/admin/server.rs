@@ -86,9 +86,9 @@ impl Admin {
         self.parts().page = Some(Arc::new(page));
     }
 
-    /// Shows a plan.
-    pub fn plan(&self, plan: &PlanReport) {
-        self.board.plan(plan);
+    /// Shows a plan. Whether it says something else than the last one.
+    pub fn plan(&self, plan: &PlanReport) -> bool {
+        self.board.plan(plan)
     }
 
     /// Shows what is rejected now, instead of what was before; gives what is new.

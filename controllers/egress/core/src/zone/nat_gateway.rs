@@ -7,12 +7,12 @@ use isthmus_core::Withheld;
 use super::Place;
 use crate::inventory::WantedAddress;
 use crate::plan::{Planned, because};
-use crate::{
-    EgressAction, Handle, Inventory, NatGateway, NatState, Tags, UnixTime, Zone, tags, withheld,
-};
+use crate::{EgressAction, Handle, Inventory, NatState, Tags, UnixTime, Zone, tags, withheld};
 
 /// The Event's reason for a NAT gateway that EC2 could not make.
 const NAT_GATEWAY_FAILED: &str = "NatGatewayFailed";
+/// How long a failed NAT gateway may take to let go of its address.
+const LETS_GO_SECONDS: i64 = 60;
 
 /// When the next attempt at a NAT gateway may be made, if earlier ones failed:
 /// the first replacement at once, later ones after 1, 2, 4, … at most 15 minutes.
@@ -97,7 +97,7 @@ impl Place<'_, '_> {
         allocation: Handle,
         now: UnixTime,
     ) {
-        self.failures(planned);
+        self.failures(planned, now);
         if let Some((id, nat)) = self.inventory.current(self.zone) {
             self.tag(planned, ("nat-gateway", id), &self.required(), &nat.tags);
             return;
@@ -118,9 +118,9 @@ impl Place<'_, '_> {
     }
 
     /// Says what EC2 could not make. A failed NAT gateway stays as the evidence
-    /// that later attempts wait by, until one works or its address is needed; EC2
-    /// itself removes it after about an hour.
-    fn failures(&self, planned: &mut Planned) {
+    /// that later attempts wait by, until one works or it does not let go of its
+    /// address; EC2 itself removes it after about an hour.
+    fn failures(&self, planned: &mut Planned, now: UnixTime) {
         let works = self.inventory.available(self.zone).is_some();
         for (id, nat) in &self.holdings.nat_gateways {
             let Some(failure) = &nat.failure else {
@@ -131,19 +131,14 @@ impl Place<'_, '_> {
                 let problem = (NAT_GATEWAY_FAILED, message);
                 planned.problems.insert(self.name(), problem);
             }
-            if nat.state == NatState::Failed && (works || self.holds_address(nat)) {
+            let stuck = self.inventory.has_address(nat) && now - nat.created >= LETS_GO_SECONDS;
+            if nat.state == NatState::Failed && (works || stuck) {
                 let (zone, nat) = (self.name(), (*id).to_owned());
                 let why = format!("failed: {failure}");
                 let action = EgressAction::DeleteNatGateway { zone, nat, why };
                 planned.step(action, self.askers);
             }
         }
-    }
-
-    fn holds_address(&self, nat: &NatGateway) -> bool {
-        let addresses = &self.inventory.observed.addresses;
-        let address = nat.allocation.as_ref().and_then(|id| addresses.get(id));
-        address.is_some_and(|address| address.attached_to.is_some())
     }
 
     /// Why a NAT gateway cannot be made yet.
@@ -154,7 +149,7 @@ impl Place<'_, '_> {
             let id = nat.allocation.clone().map(Handle::Existing);
             let holds = match nat.state {
                 NatState::Pending | NatState::Available | NatState::Deleting => true,
-                NatState::Failed => self.holds_address(nat),
+                NatState::Failed => self.inventory.has_address(nat),
                 NatState::Deleted => false,
             };
             holds && id.as_ref() == Some(allocation)

@@ -83,8 +83,9 @@ async fn the_last_plan_as_text_and_as_json() {
     let address = listening(&admin).await;
     assert_eq!(fetch(address, "GET", "/plan").await.2, "no plan yet\n");
     assert_eq!(fetch(address, "GET", "/plan?format=json").await.2, "null\n");
-    admin.plan(&report("+ route a\n"));
-    admin.plan(&report("+ route b\n"));
+    assert!(admin.plan(&report("+ route a\n")), "the first is news");
+    assert!(!admin.plan(&report("+ route a\n")), "the same again is not");
+    assert!(admin.plan(&report("+ route b\n")));
     assert_eq!(fetch(address, "GET", "/plan").await.2, "+ route b\n");
     let (_, head, json) = fetch(address, "GET", "/plan?x=1&format=json").await;
     assert!(head.contains("content-type: application/json"), "{head}");
