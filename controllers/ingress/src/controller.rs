@@ -100,19 +100,19 @@ impl Controller for IngressController {
         let full = run.full && !(self.once && remembered.went_well);
         remembered.went_well = false;
         let mut failures = Vec::new();
-        let snapshot = self
+        let mut snapshot = self
             .snapshot(run, full, &mut remembered, &mut failures)
             .await?;
         let now = Timestamp::now();
         run.step("observe", self.observe(&mut remembered.memory, full))
             .await?;
-        let mut decided = self.decide(&snapshot, &remembered.memory, run, now);
+        let mut decided = self.decide(&mut snapshot, &remembered.memory, run, now);
         if decided.removes() && !full {
             // Nothing is taken away on the word of the memory.
             remembered.memory.forget(decided.touches());
             run.step("observe", self.observe(&mut remembered.memory, false))
                 .await?;
-            decided = self.decide(&snapshot, &remembered.memory, run, now);
+            decided = self.decide(&mut snapshot, &remembered.memory, run, now);
         }
         self.report(run, &decided, &remembered.memory);
         if run.dry_run {
@@ -184,11 +184,13 @@ impl IngressController {
 
     fn decide(
         &self,
-        snapshot: &Snapshot,
+        snapshot: &mut Snapshot,
         memory: &Memory,
         run: &Run<'_>,
         now: Timestamp,
     ) -> Decided {
+        let ownership = &self.decisions.ownership;
+        snapshot.ssl_policies = memory.observed().ssl_policies(ownership);
         Decided::new(
             snapshot,
             memory.observed(),

@@ -29,6 +29,7 @@ mod rejection;
 mod settings;
 mod snapshot;
 mod status;
+mod strictness;
 mod tags;
 mod targets;
 
@@ -45,7 +46,7 @@ pub use network::{Network, SecurityGroup, Subnet};
 pub use observed::{
     Health, Listener, ListenerAction, LoadBalancer, Observed, State, TargetGroup, is_ours,
 };
-pub use placement::{Candidate, GroupKey, Slot, place};
+pub use placement::{Bounds, Candidate, GroupKey, Owner, Slot, place};
 pub use plan::{Planned, plan};
 pub use settings::{
     IpAddressType, LoadBalancerType, Scheme, SecurityGroupId, SslPolicy, WrongSecurityGroup,

@@ -5,7 +5,7 @@
 
 use isthmus_core::{Ownership, short_name};
 
-use crate::{GroupKey, Protocol, Scheme};
+use crate::{GroupKey, Owner, Protocol, Scheme};
 
 const MAX: usize = 32;
 
@@ -13,7 +13,7 @@ const MAX: usize = 32;
 /// be changed on a living load balancer is part of its identity.
 pub(crate) fn load_balancer(ownership: &Ownership, key: &GroupKey, ordinal: usize) -> String {
     let readable = match (&key.owner, key.scheme) {
-        (Some(owner), _) => format!("kube-{owner}"),
+        (Some(owner), _) => format!("kube-{}", owner.name),
         (None, Scheme::InternetFacing) => "kube-public".to_owned(),
         (None, Scheme::Internal) => "kube-internal".to_owned(),
     };
@@ -26,12 +26,21 @@ pub(crate) fn load_balancer(ownership: &Ownership, key: &GroupKey, ordinal: usiz
         key.ip_address_type.to_string(),
         key.http2.to_string(),
         text(key.security_group.as_ref().map(ToString::to_string)),
-        text(key.ssl_policy.map(|policy| policy.to_string())),
-        text(key.owner.clone()),
+        // Kept empty: names must not change with a release.
+        String::new(),
+        text(key.owner.as_ref().map(owner)),
         ordinal.to_string(),
     ];
     let identity: Vec<&str> = identity.iter().map(String::as_str).collect();
     short_name(&readable, &identity, MAX)
+}
+
+/// An Ingress by its name alone, so that what it owns keeps its name.
+fn owner(owner: &Owner) -> String {
+    match owner.kind {
+        "Ingress" => owner.name.clone(),
+        kind => format!("{kind} {}", owner.name),
+    }
 }
 
 /// The name of a load balancer's target group for instances. Port, protocol and

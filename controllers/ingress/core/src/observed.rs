@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use isthmus_core::Ownership;
 use jiff::Timestamp;
 
-use crate::{Arn, HealthCheck, Protocol, UNUSED_SINCE, certificate_tag};
+use crate::{Arn, HealthCheck, Protocol, SslPolicy, UNUSED_SINCE, certificate_tag};
 
 /// What was read of ELBv2.
 ///
@@ -175,6 +175,19 @@ impl Observed {
         self.load_balancers
             .iter()
             .filter(|(_, balancer)| is_ours(ownership, &balancer.tags))
+    }
+
+    /// The TLS policies of our load balancers, by name; without those that are
+    /// not known here.
+    #[must_use]
+    pub fn ssl_policies(&self, ownership: &Ownership) -> BTreeMap<String, SslPolicy> {
+        let policy = |balancer: &LoadBalancer| {
+            let https = balancer.listeners.get(&443)?;
+            https.ssl_policy.as_deref()?.parse().ok()
+        };
+        self.our_load_balancers(ownership)
+            .filter_map(|(name, balancer)| Some((name.clone(), policy(balancer)?)))
+            .collect()
     }
 
     /// Our target groups by name.

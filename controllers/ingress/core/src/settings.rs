@@ -187,7 +187,7 @@ impl SslPolicy {
     }
 
     /// The name without the prefix that all share.
-    fn suffix(self) -> &'static str {
+    pub(crate) fn suffix(self) -> &'static str {
         self.0
     }
 }

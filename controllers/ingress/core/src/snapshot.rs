@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use isthmus_core::ObjectRef;
 
-use crate::{Certificate, Network};
+use crate::{Certificate, Network, SslPolicy};
 
 /// Everything that [`desired()`](crate::desired()) looks at. The order of the lists means nothing.
 #[derive(Clone, Debug, Default)]
@@ -17,6 +17,8 @@ pub struct Snapshot {
     pub certificates: Vec<Certificate>,
     /// The VPC.
     pub network: Network,
+    /// The TLS policies of our load balancers, by name: [`Observed::ssl_policies`](crate::Observed::ssl_policies).
+    pub ssl_policies: BTreeMap<String, SslPolicy>,
 }
 
 /// An Ingress.

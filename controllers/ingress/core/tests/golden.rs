@@ -39,6 +39,7 @@ struct Aws {
 struct GivenCertificate {
     id: String,
     names: Vec<String>,
+    not_before: Option<Timestamp>,
     not_after: Option<Timestamp>,
     #[serde(default)]
     untrusted: bool,
@@ -80,8 +81,45 @@ fn cases() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+/// The lists of a snapshot, of which none has an order.
+#[derive(Clone, Copy)]
+enum Order {
+    AsWritten,
+    Reversed,
+    Rotated,
+}
+
+impl Order {
+    fn apply(self, snapshot: &mut Snapshot) {
+        fn turn<T>(list: &mut [T], order: Order) {
+            match order {
+                Order::AsWritten => {}
+                Order::Reversed => list.reverse(),
+                Order::Rotated => list.rotate_left(list.len() / 2),
+            }
+        }
+        turn(&mut snapshot.ingresses, self);
+        turn(&mut snapshot.nodes, self);
+        turn(&mut snapshot.certificates, self);
+        turn(&mut snapshot.network.subnets, self);
+    }
+}
+
+/// Every case, with everything in another order: the same plan.
+#[test]
+fn cases_in_every_order() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases");
+    for entry in std::fs::read_dir(folder).expect("the cases") {
+        let case = entry.expect("readable").path();
+        let written = run(&case, Order::AsWritten);
+        for order in [Order::Reversed, Order::Rotated] {
+            assert_eq!(run(&case, order), written, "{}", case.display());
+        }
+    }
+}
+
 fn compare(case: &Path) -> Option<String> {
-    let found = run(case);
+    let found = run(case, Order::AsWritten);
     let golden = case.join("plan.txt");
     if std::env::var_os("UPDATE_GOLDEN").is_some() {
         std::fs::write(&golden, &found).expect("writable");
@@ -96,7 +134,7 @@ fn compare(case: &Path) -> Option<String> {
     })
 }
 
-fn run(case: &Path) -> String {
+fn run(case: &Path, order: Order) -> String {
     let read = |name: &str| std::fs::read_to_string(case.join(name)).ok();
     let aws = read("aws.yaml").unwrap_or_default();
     let aws: Aws = serde_yaml_ng::from_str(&aws).unwrap_or_else(|e| panic!("{case:?}: {e}"));
@@ -108,6 +146,7 @@ fn run(case: &Path) -> String {
     if let Some(before) = read("before.yaml") {
         let mut snapshot = cluster::read(&before, &mut config);
         surround(&mut snapshot, &aws, |given| !given.new);
+        order.apply(&mut snapshot);
         world.settle(&mut snapshot, &config, ago(aws.settled.unwrap_or(60)));
         told = snapshot
             .ingresses
@@ -119,6 +158,7 @@ fn run(case: &Path) -> String {
     let text = read("cluster.yaml").unwrap_or_else(|| panic!("{case:?} has no cluster.yaml"));
     let mut snapshot = cluster::read(&text, &mut config);
     surround(&mut snapshot, &aws, |given| !given.gone);
+    order.apply(&mut snapshot);
     for ingress in &mut snapshot.ingresses {
         if ingress.status.is_empty() {
             ingress.status = told.get(&ingress.object).cloned().unwrap_or_default();
@@ -156,6 +196,7 @@ fn surround(snapshot: &mut Snapshot, aws: &Aws, there: impl Fn(&GivenCertificate
             let names: Vec<_> = given.names.iter().map(String::as_str).collect();
             let standard = certificate(&given.id, &names);
             Certificate {
+                not_before: given.not_before.unwrap_or(standard.not_before),
                 not_after: given.not_after.unwrap_or(standard.not_after),
                 trusted: !given.untrusted,
                 ..standard

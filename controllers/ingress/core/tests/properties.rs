@@ -75,6 +75,7 @@ fn any_snapshot() -> impl Strategy<Value = Snapshot> {
             nodes: (0..nodes).map(|n| node(&format!("i-{n}"))).collect(),
             certificates,
             network: network(),
+            ..Snapshot::default()
         }
     })
 }

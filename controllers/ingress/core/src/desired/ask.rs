@@ -58,6 +58,7 @@ pub(super) fn ask(
     Asked::Place(Box::new(Candidate {
         object: ingress.object.clone(),
         key: GroupKey::new(&ingress.object, &settings),
+        ssl_policy: settings.ssl_policy,
         certificates: found,
         hostnames: ingress.hostnames().map(str::to_owned).collect(),
     }))

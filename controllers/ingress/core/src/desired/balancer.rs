@@ -20,7 +20,7 @@ pub(super) fn load_balancer(
     marks.extend(config.ownership.tags());
     let target_group = target_group(name, marks.clone(), config);
     if let Some(owner) = &key.owner {
-        marks.insert(tags::OWNER.to_owned(), owner.clone());
+        marks.insert(tags::OWNER.to_owned(), owner.name.clone());
     }
     let found = network.security_group(&config.ownership).map(str::to_owned);
     let balancer = DesiredLoadBalancer {
@@ -35,7 +35,7 @@ pub(super) fn load_balancer(
         attributes: attributes(key, config),
         tags: marks,
         redirect_http: config.redirect_http,
-        ssl_policy: key.ssl_policy.unwrap_or(config.ssl_policy),
+        ssl_policy: slot.ssl_policy.unwrap_or(config.ssl_policy),
         certificates: slot.certificates.clone(),
         target_group,
         members: slot

@@ -9,8 +9,8 @@ use isthmus_core::{ObjectRef, Rejection};
 use jiff::Timestamp;
 
 use crate::{
-    Arn, CertificateIndex, Config, HealthCheck, Ingress, IpAddressType, Protocol, Scheme, Slot,
-    Snapshot, SslPolicy, StatusEntry, instances, place,
+    Arn, Bounds, CertificateIndex, Config, HealthCheck, Ingress, IpAddressType, Protocol, Scheme,
+    Slot, Snapshot, SslPolicy, StatusEntry, instances, place,
 };
 use ask::{Asked, ask, too_many_certificates};
 use balancer::load_balancer;
@@ -144,7 +144,12 @@ pub fn desired(snapshot: &Snapshot, config: &Config, now: Timestamp) -> (Desired
             fate,
         });
     }
-    let (slots, too_big) = place(candidates, config.max_certificates, &config.ownership);
+    let bounds = Bounds {
+        certificates: config.max_certificates,
+        ssl_policy: config.ssl_policy,
+        present: &snapshot.ssl_policies,
+    };
+    let (slots, too_big) = place(candidates, bounds, &config.ownership);
     for candidate in too_big {
         rejections.push(too_many_certificates(&candidate, config.max_certificates));
     }

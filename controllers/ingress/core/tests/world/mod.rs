@@ -138,6 +138,11 @@ pub(crate) fn decide(
     config: &Config,
     now: Timestamp,
 ) -> Run {
+    let ssl_policies = observed.ssl_policies(&config.ownership);
+    let snapshot = &Snapshot {
+        ssl_policies,
+        ..snapshot.clone()
+    };
     let (desired, mut rejections) = desired(snapshot, config, now);
     let mut planned = plan(&desired, observed, config, now);
     rejections.append(&mut planned.rejections);
