@@ -32,7 +32,8 @@ mod world;
 pub use crash::{CrashReport, Scenario, kill_after_every_call};
 pub use gate::{Call, Fault, Gate, Outcome};
 pub use testbed::{
-    Command, EmulatorSettings, Emulators, Finished, Imds, ImdsRequest, Process, Testbed,
+    Command, EmulatorSettings, Emulators, Finished, Imds, ImdsRequest, Process, Right,
+    ServiceAccount, Testbed,
 };
 pub use world::{Certificate, Instance, Subnet, World};
 

@@ -6,6 +6,7 @@ use std::process::Command;
 use anyhow::{Context, Result};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 
+use super::audit;
 use super::child::{Child, guarded};
 use super::{certificates, ports, python};
 use crate::cache;
@@ -31,6 +32,7 @@ impl Kubernetes {
     pub(crate) async fn start(folder: &Path) -> Result<Self> {
         let binaries = tokio::task::spawn_blocking(binaries).await??;
         certificates::write(folder)?;
+        audit::write_policy(folder)?;
         let (etcd, etcd_url) = start_etcd(&binaries, folder)?;
         let port = ports::free_port()?;
         let api_server = start_api_server(&binaries, folder, port, &etcd_url)?;
@@ -107,7 +109,9 @@ fn start_api_server(binaries: &Path, folder: &Path, port: u16, etcd: &str) -> Re
         ))
         .arg("--authorization-mode=RBAC")
         .arg("--disable-admission-plugins=ServiceAccount")
-        .args(["--enable-priority-and-fairness=false", "--profiling=false"]);
+        .args(["--enable-priority-and-fairness=false", "--profiling=false"])
+        .arg(file("audit-policy-file", audit::POLICY))
+        .arg(file("audit-log-path", audit::LOG));
     Child::spawn("kube-apiserver", command, &folder.join("apiserver.log"))
 }
 

@@ -4,6 +4,7 @@
 //! starting one takes seconds and wiping it milliseconds.
 
 mod apply;
+mod audit;
 mod certificates;
 mod child;
 mod command;
@@ -25,11 +26,14 @@ use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 
+pub use audit::{Right, ServiceAccount};
 pub use command::Command;
 pub use emulators::{EmulatorSettings, Emulators};
 pub use imds::{Imds, ImdsRequest};
 pub use process::{Finished, Process};
-pub(crate) use python::{emulators as emulators_folder, interpreter as python_interpreter};
+pub(crate) use python::{
+    emulators as emulators_folder, interpreter as python_interpreter, kubectl as kubectl_binary,
+};
 pub(crate) use serve::{Body, Cut, serve};
 
 use crate::REGION;
@@ -139,6 +143,22 @@ impl Testbed {
     /// If it cannot be installed.
     pub async fn python(&self) -> Result<PathBuf> {
         tokio::task::spawn_blocking(python_interpreter).await?
+    }
+
+    /// `kubectl`, a client that no one here wrote.
+    ///
+    /// # Errors
+    /// If it cannot be installed.
+    pub async fn kubectl(&self) -> Result<PathBuf> {
+        tokio::task::spawn_blocking(kubectl_binary).await?
+    }
+
+    /// A ServiceAccount that is there, as a client of the API server.
+    ///
+    /// # Errors
+    /// If it is not there.
+    pub async fn service_account(&self, namespace: &str, name: &str) -> Result<ServiceAccount> {
+        ServiceAccount::new(self, namespace, name).await
     }
 
     /// Applies every document of `yaml` server-side, namespaces that are

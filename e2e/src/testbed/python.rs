@@ -21,6 +21,11 @@ pub(crate) fn interpreter() -> Result<PathBuf> {
     Ok(venv.join("bin/python"))
 }
 
+/// `kubectl` out of the same environment.
+pub(crate) fn kubectl() -> Result<PathBuf> {
+    Ok(interpreter()?.with_file_name("kubectl"))
+}
+
 /// The folder of our own Python code.
 pub(crate) fn emulators() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("emulators")
