@@ -61,6 +61,11 @@ pub(crate) struct ListenArgs {
     #[arg(long, value_enum, value_name = "MODE", default_value = "optional")]
     pub(crate) imds_v2: ImdsV2Arg,
 
+    /// How many requests a second are answered of one address; 0 for any number. Twice as many may come at
+    /// once. The rest get a 503, which SDKs try again.
+    #[arg(long, value_name = "REQUESTS", default_value_t = 200)]
+    pub(crate) pod_request_rate: u32,
+
     /// How long a request waits for a pod that the watch has not shown yet, before it gets a 503.
     #[arg(long, value_name = "DURATION", default_value = "800ms")]
     pub(crate) backoff_max_elapsed_time: GoDuration,
@@ -158,6 +163,10 @@ pub(crate) struct RedirectArgs {
     #[arg(long)]
     pub(crate) iptables_remove: bool,
 
+    /// How often it is looked whether the rules are in place, and first.
+    #[arg(long, value_name = "DURATION", default_value = "30s")]
+    pub(crate) iptables_check_interval: GoDuration,
+
     /// The node's address; one of each family, separated by a comma.
     #[arg(long, value_name = "ADDRESS", value_delimiter = ',', value_parser = address)]
     pub(crate) host_ip: Vec<IpAddr>,
@@ -172,6 +181,10 @@ pub(crate) struct KubernetesArgs {
     /// The node whose pods are served. Without it every pod of the cluster is watched.
     #[arg(long, value_name = "NAME", default_value = "")]
     pub(crate) node: String,
+
+    /// The key of a taint that is taken off --node as soon as its pods are served, and whenever it comes back.
+    #[arg(long, value_name = "KEY")]
+    pub(crate) startup_taint: Option<String>,
 
     /// The URL of the API server; otherwise the kubeconfig.
     #[arg(long, value_name = "URL")]

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use isthmus_runtime::{Exit, StartError};
+use isthmus_runtime::{Exit, Metrics, StartError};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{Namespace, Pod as KubePod};
 use kube::api::ListParams;
@@ -12,6 +12,7 @@ use metadata_proxy_core::{Directory, PodIndex, explain};
 
 use crate::config::Config;
 use crate::imds::Imds;
+use crate::metrics::ProxyMetrics;
 use crate::netfilter::Netfilter;
 use crate::{cluster, discover, watch};
 
@@ -89,7 +90,8 @@ pub(crate) async fn redirect(
     action: RedirectAction,
     config: &Config,
 ) -> Result<ExitCode, StartError> {
-    let netfilter = Netfilter::new(config.redirects.clone());
+    let metrics = ProxyMetrics::new(&Metrics::new());
+    let netfilter = Netfilter::new(config.redirects.clone(), metrics);
     match action {
         RedirectAction::Install => netfilter.install().await?,
         RedirectAction::Remove => netfilter.remove().await?,

@@ -29,6 +29,8 @@ pub(crate) struct Config {
     pub(crate) host_ip: String,
     pub(crate) imds_v2: ImdsV2,
     pub(crate) waits: Waits,
+    /// Requests a second of one address; 0 for any number.
+    pub(crate) request_rate: u32,
     pub(crate) roles: Roles,
     pub(crate) keys: AnnotationKeys,
     pub(crate) credentials: CredentialsConfig,
@@ -38,6 +40,8 @@ pub(crate) struct Config {
     /// One for each family; empty without `--iptables`.
     pub(crate) redirects: Vec<Redirect>,
     pub(crate) remove_redirects: bool,
+    /// How often it is looked whether the rules are in place.
+    pub(crate) redirect_interval: Duration,
     pub(crate) cluster: Cluster,
     /// The addresses that are the node's own.
     pub(crate) host_addresses: Vec<IpAddr>,
@@ -85,6 +89,8 @@ pub(crate) struct CredentialsConfig {
 pub(crate) struct Cluster {
     /// Empty for all nodes.
     pub(crate) node: String,
+    /// The key of the taint that goes once pods are served.
+    pub(crate) startup_taint: Option<String>,
     /// `--api-server` and what belongs to it.
     pub(crate) server: Option<ApiServer>,
     pub(crate) resolve_duplicates: bool,
@@ -154,6 +160,7 @@ impl Config {
                 ImdsV2Arg::Required => ImdsV2::Required,
             },
             waits: waits(&args, problems),
+            request_rate: args.listen.pod_request_rate,
             roles,
             keys: AnnotationKeys {
                 role: args.roles.iam_role_key,
@@ -165,6 +172,7 @@ impl Config {
             imds,
             redirects,
             remove_redirects: args.redirect.iptables_remove,
+            redirect_interval: args.redirect.iptables_check_interval.0,
             cluster: cluster?,
             host_addresses,
             common,

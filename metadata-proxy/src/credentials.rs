@@ -29,7 +29,7 @@ pub(crate) type OnFailure = dyn Fn(&Grant, &SourceError) + Send + Sync;
 
 /// The credentials of this node's pods. Nothing of it is ever written down.
 pub(crate) struct CredentialStore {
-    held: Mutex<BTreeMap<Grant, Held>>,
+    held: Mutex<BTreeMap<Arc<Grant>, Held>>,
     source: Box<dyn CredentialSource>,
     policy: CachePolicy,
     metrics: ProxyMetrics,
@@ -77,7 +77,7 @@ impl CredentialStore {
     /// of STS that takes longer goes on for those who ask later.
     pub(crate) async fn get(
         self: &Arc<Self>,
-        grant: &Grant,
+        grant: &Arc<Grant>,
         deadline: Instant,
     ) -> Result<Prepared, Refusal> {
         let mut flight = {
@@ -118,7 +118,7 @@ impl CredentialStore {
     /// what is missing (if `prefetch`) or due, and forgets what nobody may have any more.
     /// `grants` looks at the directory once nobody can ask: a pod that has just
     /// asked is in it.
-    pub(crate) fn tend(self: &Arc<Self>, grants: impl FnOnce() -> Vec<Grant>, prefetch: bool) {
+    pub(crate) fn tend(self: &Arc<Self>, grants: impl FnOnce() -> Vec<Arc<Grant>>, prefetch: bool) {
         let now = Timestamp::now();
         let mut held = self.held();
         let grants = grants();
@@ -134,7 +134,7 @@ impl CredentialStore {
                 }
             }
         }
-        let wanted: BTreeSet<&Grant> = grants.iter().collect();
+        let wanted: BTreeSet<&Arc<Grant>> = grants.iter().collect();
         held.retain(|grant, _| wanted.contains(grant));
         let lives = |held: &&Held| held.slot.expires().is_some_and(|at| now < at);
         self.metrics.held(held.values().filter(lives).count());
@@ -159,9 +159,9 @@ impl CredentialStore {
     }
 
     /// What is held, for the admin page: the grant, when it expires, what failed last.
-    pub(crate) fn overview(&self) -> Vec<(Grant, Option<Timestamp>, Option<ErrorClass>)> {
+    pub(crate) fn overview(&self) -> Vec<(Arc<Grant>, Option<Timestamp>, Option<ErrorClass>)> {
         let held = self.held();
-        let row = |(grant, held): (&Grant, &Held)| {
+        let row = |(grant, held): (&Arc<Grant>, &Held)| {
             (grant.clone(), held.slot.expires(), held.slot.failed())
         };
         held.iter().map(row).collect()
@@ -174,7 +174,7 @@ impl CredentialStore {
     }
 
     /// The call under way for this grant, begun if there is none.
-    fn fly(self: &Arc<Self>, grant: &Grant, entry: &mut Held) -> watch::Receiver<()> {
+    fn fly(self: &Arc<Self>, grant: &Arc<Grant>, entry: &mut Held) -> watch::Receiver<()> {
         // A channel that is closed is of a call that has ended.
         if let Some(flight) = entry
             .flight
@@ -193,7 +193,7 @@ impl CredentialStore {
         flight
     }
 
-    async fn call(&self, grant: &Grant) {
+    async fn call(&self, grant: &Arc<Grant>) {
         let Ok(_permit) = self.permits.acquire().await else {
             return;
         };
@@ -224,7 +224,7 @@ impl CredentialStore {
         prepared
     }
 
-    fn held(&self) -> MutexGuard<'_, BTreeMap<Grant, Held>> {
+    fn held(&self) -> MutexGuard<'_, BTreeMap<Arc<Grant>, Held>> {
         // Every change of an entry is whole.
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -22,6 +22,7 @@ use crate::credentials::CredentialStore;
 use crate::directory::SharedDirectory;
 use crate::health::Health;
 use crate::imds::Imds;
+use crate::limit::RequestLimit;
 use crate::metrics::ProxyMetrics;
 use crate::report::Reporter;
 use crate::respond::Responder;
@@ -41,6 +42,8 @@ pub(crate) struct Proxy {
 pub(crate) struct Setting {
     pub(crate) imds_v2: ImdsV2,
     pub(crate) rules: RoleRules,
+    /// 0: no limit.
+    pub(crate) request_rate: u32,
 }
 
 impl Default for Setting {
@@ -51,6 +54,7 @@ impl Default for Setting {
                 base: Some(BaseArn::parse("arn:aws:iam::123456789012:role").unwrap()),
                 ..RoleRules::default()
             },
+            request_rate: 0,
         }
     }
 }
@@ -120,6 +124,7 @@ impl Proxy {
             upstream: UpstreamPaths::new([]).unwrap(),
             imds_v2: setting.imds_v2,
             waits: WAITS,
+            limit: RequestLimit::new(setting.request_rate),
             host_ip: "10.0.0.1".into(),
             key: TokenKey::new([7; 32]),
             directory: directory.clone(),

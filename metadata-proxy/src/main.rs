@@ -14,6 +14,7 @@ mod duplicates;
 mod fixture;
 mod health;
 mod imds;
+mod limit;
 mod metrics;
 mod netfilter;
 mod page;
@@ -22,6 +23,7 @@ mod report;
 mod respond;
 mod server;
 mod start;
+mod taint;
 mod watch;
 
 fn main() -> std::process::ExitCode {

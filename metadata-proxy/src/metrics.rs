@@ -25,15 +25,23 @@ pub(crate) enum Supplied {
 /// A handle. Clones share the metrics.
 #[derive(Clone, Debug)]
 pub(crate) struct ProxyMetrics {
-    answers: IntCounterVec,
-    refusals: IntCounterVec,
+    /// By status.
+    answers: [(u16, IntCounter); STATUSES.len()],
+    /// In the order of [`Refusal::ALL`].
+    refusals: Vec<IntCounter>,
     supplied: [IntCounter; 5],
     duration: Histogram,
     connections: IntGauge,
     turned_away: IntCounter,
+    tainted: IntGauge,
+    taint_removals: IntCounter,
+    redirect_repairs: IntCounter,
     last_change: IntGauge,
     common: Metrics,
 }
+
+/// Every status that an answer can have.
+const STATUSES: [u16; 8] = [200, 400, 401, 403, 404, 405, 500, 503];
 
 /// Seconds: from memory, after STS, at the end of patience.
 const BUCKETS: [f64; 10] = [
@@ -51,9 +59,20 @@ impl ProxyMetrics {
             "Questions for credentials, by where the answer came from.",
             "outcome",
         );
+        let answers = counters(
+            "isthmus_proxy_answers_total",
+            "Requests by the status of their answer.",
+            "status",
+        );
+        let refusals = counters(
+            "isthmus_proxy_refusals_total",
+            "Requests that were refused, by reason.",
+            "reason",
+        );
+        let of_reason = |refusal: &Refusal| refusals.with_label_values(&[refusal.as_str()]);
         let metrics = Self {
-            answers: counters("isthmus_proxy_answers_total", "Requests by the status of their answer.", "status"),
-            refusals: counters("isthmus_proxy_refusals_total", "Requests that were refused, by reason.", "reason"),
+            answers: STATUSES.map(|status| (status, answers.with_label_values(&[&status.to_string()]))),
+            refusals: Refusal::ALL.iter().map(of_reason).collect(),
             supplied: ["hit", "fetched", "stale", "late", "refused"].map(|name| supplied.with_label_values(&[name])),
             duration: Histogram::with_opts(
                 HistogramOpts::new("isthmus_proxy_request_duration_seconds", "How long a request took.")
@@ -66,6 +85,21 @@ impl ProxyMetrics {
                 "Connections closed at once, because there were too many of one address or in all.",
             )
             .expect("a constant name"),
+            tainted: IntGauge::new(
+                "isthmus_proxy_startup_taint",
+                "Whether the node has the taint of --startup-taint: 1 or 0.",
+            )
+            .expect("a constant name"),
+            taint_removals: IntCounter::new(
+                "isthmus_proxy_startup_taint_removals_total",
+                "How often the taint of --startup-taint was taken off the node.",
+            )
+            .expect("a constant name"),
+            redirect_repairs: IntCounter::new(
+                "isthmus_proxy_redirect_repairs_total",
+                "How often the redirection's rules had to be put right after they were in place.",
+            )
+            .expect("a constant name"),
             last_change: IntGauge::new(
                 "isthmus_proxy_pods_last_change_timestamp_seconds",
                 "When the watch last showed a pod or the end of a list, as Unix time; 0 before the first.",
@@ -73,13 +107,16 @@ impl ProxyMetrics {
             .expect("a constant name"),
             common: common.clone(),
         };
-        let collectors: [Box<dyn prometheus::core::Collector>; 7] = [
-            Box::new(metrics.answers.clone()),
-            Box::new(metrics.refusals.clone()),
+        let collectors: [Box<dyn prometheus::core::Collector>; 10] = [
+            Box::new(answers),
+            Box::new(refusals),
             Box::new(supplied),
             Box::new(metrics.duration.clone()),
             Box::new(metrics.connections.clone()),
             Box::new(metrics.turned_away.clone()),
+            Box::new(metrics.tainted.clone()),
+            Box::new(metrics.taint_removals.clone()),
+            Box::new(metrics.redirect_repairs.clone()),
             Box::new(metrics.last_change.clone()),
         ];
         for collector in collectors {
@@ -93,22 +130,18 @@ impl ProxyMetrics {
 
     /// A request was answered.
     pub(crate) fn answered(&self, status: u16, took: Duration) {
-        let mut digits = [0; 3];
-        for (place, digit) in
-            digits
-                .iter_mut()
-                .zip([status / 100 % 10, status / 10 % 10, status % 10])
-        {
-            *place = b'0' + u8::try_from(digit).unwrap_or_default();
+        let mut counters = self.answers.iter();
+        if let Some((_, counter)) = counters.find(|(known, _)| *known == status) {
+            counter.inc();
         }
-        let label = std::str::from_utf8(&digits).unwrap_or_default();
-        self.answers.with_label_values(&[label]).inc();
         self.duration.observe(took.as_secs_f64());
     }
 
     /// A request was refused.
     pub(crate) fn refused(&self, refusal: Refusal) {
-        self.refusals.with_label_values(&[refusal.as_str()]).inc();
+        if let Some(counter) = self.refusals.get(refusal as usize) {
+            counter.inc();
+        }
     }
 
     /// A question for credentials was answered.
@@ -136,6 +169,21 @@ impl ProxyMetrics {
         self.last_change.set(now.as_second());
     }
 
+    /// The node has the start-up taint, or has not.
+    pub(crate) fn tainted(&self, is: bool) {
+        self.tainted.set(is.into());
+    }
+
+    /// The start-up taint was taken off the node.
+    pub(crate) fn taint_removed(&self) {
+        self.taint_removals.inc();
+    }
+
+    /// Somebody had changed the redirection's rules.
+    pub(crate) fn redirect_repaired(&self) {
+        self.redirect_repairs.inc();
+    }
+
     /// A connection was opened; the guard counts its end.
     pub(crate) fn connected(&self) -> Connected {
         self.connections.inc();
@@ -155,5 +203,18 @@ pub(crate) struct Connected(IntGauge);
 impl Drop for Connected {
     fn drop(&mut self) {
         self.0.dec();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_refusal_has_its_counters() {
+        for refusal in Refusal::ALL {
+            assert!(STATUSES.contains(&refusal.status()), "{refusal:?}");
+            assert_eq!(Refusal::ALL[refusal as usize], refusal);
+        }
     }
 }

@@ -9,7 +9,8 @@ use isthmus_runtime::StartError;
 use metadata_proxy_core::{Redirect, removal};
 use tokio_util::sync::CancellationToken;
 
-const EVERY: Duration = Duration::from_secs(30);
+use crate::metrics::ProxyMetrics;
+
 /// A repair that another program undoes at once is given up until the next look.
 const TRIES: u32 = 3;
 
@@ -18,6 +19,7 @@ const TRIES: u32 = 3;
 pub(crate) struct Netfilter {
     redirects: Arc<Vec<Redirect>>,
     in_place: Arc<AtomicBool>,
+    metrics: ProxyMetrics,
 }
 
 /// Why the rules are not in place.
@@ -36,17 +38,19 @@ enum NetfilterError {
 }
 
 impl Netfilter {
-    pub(crate) fn new(redirects: Vec<Redirect>) -> Self {
+    pub(crate) fn new(redirects: Vec<Redirect>, metrics: ProxyMetrics) -> Self {
         let nothing_to_do = redirects.is_empty();
         Self {
             redirects: Arc::new(redirects),
             in_place: Arc::new(AtomicBool::new(nothing_to_do)),
+            metrics,
         }
     }
 
     /// Puts the rules in place for the first time.
     pub(crate) async fn install(&self) -> Result<(), StartError> {
-        self.look().await.map_err(|error| as_start_error(&error))
+        let looked = self.look().await;
+        looked.map(drop).map_err(|error| as_start_error(&error))
     }
 
     /// Whether they were in place at the last look.
@@ -57,15 +61,20 @@ impl Netfilter {
         }
     }
 
-    /// Looks at the rules again and again until `shutdown`. They stay when the process ends.
-    pub(crate) async fn keep(self, shutdown: CancellationToken) {
+    /// Looks at the rules every so often until `shutdown`. They stay when the process ends.
+    pub(crate) async fn keep(self, every: Duration, shutdown: CancellationToken) {
         while !self.redirects.is_empty() {
             tokio::select! {
-                () = tokio::time::sleep(EVERY) => {}
+                () = tokio::time::sleep(every) => {}
                 () = shutdown.cancelled() => return,
             }
-            if let Err(error) = self.look().await {
-                tracing::error!("the redirection's rules are not in place: {error}");
+            match self.look().await {
+                Ok(false) => {}
+                Ok(true) => {
+                    tracing::warn!("the redirection's rules had been changed, and were put right");
+                    self.metrics.redirect_repaired();
+                }
+                Err(error) => tracing::error!("the redirection's rules are not in place: {error}"),
             }
         }
     }
@@ -96,13 +105,15 @@ impl Netfilter {
         blocking(all).await.map_err(|error| as_start_error(&error))
     }
 
-    async fn look(&self) -> Result<(), NetfilterError> {
+    /// Puts right what is wrong; whether something was.
+    async fn look(&self) -> Result<bool, NetfilterError> {
         let redirects = self.redirects.clone();
         let all = move || {
-            redirects
-                .iter()
-                .filter(|redirect| is_needed(redirect))
-                .try_for_each(put)
+            let mut changed = false;
+            for redirect in redirects.iter().filter(|redirect| is_needed(redirect)) {
+                changed |= put(redirect)?;
+            }
+            Ok(changed)
         };
         let looked = blocking(all).await;
         self.in_place.store(looked.is_ok(), Ordering::Relaxed);
@@ -136,13 +147,13 @@ fn node_has_ipv6() -> bool {
         .any(|line| line.split_whitespace().nth(3) == Some("00"))
 }
 
-/// Puts one rule in place, first and once.
-fn put(redirect: &Redirect) -> Result<(), NetfilterError> {
+/// Puts one rule in place, first and once; whether it was not.
+fn put(redirect: &Redirect) -> Result<bool, NetfilterError> {
     let program = program(redirect);
-    for _ in 0..TRIES {
+    for tried in 0..TRIES {
         let commands = redirect.repair(&list(program)?);
         if commands.is_empty() {
-            return Ok(());
+            return Ok(tried > 0);
         }
         for command in &commands {
             tracing::info!("{program} -t nat {}", command.join(" "));

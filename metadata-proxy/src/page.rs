@@ -43,13 +43,13 @@ fn pods(directory: &SharedDirectory, now: Timestamp) -> Section {
 
 fn credentials(store: &CredentialStore) -> Section {
     let row = |(grant, expires, failed): (
-        metadata_proxy_core::Grant,
+        std::sync::Arc<metadata_proxy_core::Grant>,
         Option<Timestamp>,
         Option<isthmus_core::ErrorClass>,
     )| {
         vec![
             grant.role.to_string(),
-            grant.session_name,
+            grant.session_name.clone(),
             expires.map_or_else(|| "none".to_owned(), metadata_proxy_core::whole_seconds),
             failed.map_or_else(String::new, |class| class.to_string()),
         ]

@@ -112,8 +112,19 @@ impl Reporter {
     }
 
     fn warn(&self, object: &ObjectRef, reason: &'static str, message: String) {
+        self.say(object, EventType::Warning, reason, message);
+    }
+
+    /// An Event on any object.
+    pub(crate) fn say(
+        &self,
+        object: &ObjectRef,
+        event_type: EventType,
+        reason: &'static str,
+        message: String,
+    ) {
         if let Some(events) = self.events.get() {
-            events.send(object, EventType::Warning, reason, message);
+            events.send(object, event_type, reason, message);
         }
     }
 }

@@ -9,8 +9,8 @@ use hyper::header::{CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue, SERVER};
 use hyper::{HeaderMap, Request, Response, StatusCode};
 use jiff::Timestamp;
 use metadata_proxy_core::{
-    AllowedHosts, Answer, Caller, Class, Directory, Headers, ImdsV2, Policy, Refusal, Target,
-    TokenKey, UpstreamPaths, Verdict, classify, decide,
+    AllowedHosts, Answer, Caller, Class, Directory, Found, Headers, ImdsV2, Policy, Refusal, Shown,
+    Target, TokenKey, UpstreamPaths, Verdict, classify, decide,
 };
 use tokio::time::Instant;
 
@@ -20,6 +20,7 @@ use crate::directory::SharedDirectory;
 use crate::duplicates::Duplicates;
 use crate::health::Health;
 use crate::imds::Imds;
+use crate::limit::RequestLimit;
 use crate::metrics::ProxyMetrics;
 use crate::report::Reporter;
 
@@ -38,6 +39,7 @@ pub(crate) struct Responder {
     pub(crate) upstream: UpstreamPaths,
     pub(crate) imds_v2: ImdsV2,
     pub(crate) waits: Waits,
+    pub(crate) limit: RequestLimit,
     pub(crate) host_ip: String,
     pub(crate) key: TokenKey,
     pub(crate) directory: SharedDirectory,
@@ -60,6 +62,14 @@ impl Headers for HyperHeaders<'_> {
 }
 
 impl Responder {
+    /// Whether a living pod has the address.
+    pub(crate) fn knows(&self, address: IpAddr) -> bool {
+        self.directory.look(|directory| {
+            let found = directory.pods.find(address, Timestamp::now());
+            matches!(found, Found::Pod(_) | Found::Ambiguous(_))
+        })
+    }
+
     /// Answers one request. Its body is never read.
     pub(crate) async fn respond(
         &self,
@@ -78,7 +88,13 @@ impl Responder {
             &self.hosts,
             &self.upstream,
         );
-        let answer = match self.answer(peer.address, &class, start).await {
+        let answered = match &class {
+            Class::Health => self.answer(peer.address, &class, start).await,
+            // Before anything that costs more than reading what it asks.
+            _ if !self.limit.allows(peer.address) => Err(Refusal::TooManyRequests),
+            _ => self.answer(peer.address, &class, start).await,
+        };
+        let answer = match answered {
             Ok(answer) => answer,
             Err(refusal) => {
                 self.metrics.refused(refusal);
@@ -183,7 +199,12 @@ impl Responder {
             // Nothing about them depends on who asks.
             Class::Refused(_) | Class::Health => Caller::Unknown,
             Class::Metadata { .. } | Class::Token(_) => {
-                directory.identify(peer, token, &self.key, Timestamp::now())
+                let shown = Shown {
+                    token,
+                    key: &self.key,
+                };
+                self.directory
+                    .identify(directory, peer, shown, Timestamp::now())
             }
         };
         let verdict = decide(class, &caller, policy);

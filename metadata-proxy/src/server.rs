@@ -26,9 +26,12 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(15);
 const LONGEST_CONNECTION: Duration = Duration::from_secs(300);
 /// For answers that are under way when the process or the connection's time ends.
 const GRACE: Duration = Duration::from_secs(2);
-/// Connections in all, and from one address.
+/// Connections in all, and from one pod's address.
 const CONNECTIONS: usize = 4096;
 const CONNECTIONS_OF_ONE: usize = 1024;
+/// Connections of those whom the watch has not shown (yet): in all, and from one address.
+const CONNECTIONS_OF_UNKNOWN: usize = 1024;
+const CONNECTIONS_OF_ONE_UNKNOWN: usize = 64;
 
 /// Accepts until `shutdown`, then waits for the answers under way.
 pub(crate) async fn serve(
@@ -46,7 +49,8 @@ pub(crate) async fn serve(
         };
         match accepted {
             Ok((stream, peer)) => {
-                let Some(place) = Place::take(&counts, peer.ip().to_canonical()) else {
+                let address = peer.ip().to_canonical();
+                let Some(place) = Place::take(&counts, address, responder.knows(address)) else {
                     metrics.turned_away();
                     continue;
                 };
@@ -122,40 +126,55 @@ async fn connection(
     }
 }
 
-/// Open connections by address.
+/// Open connections.
 #[derive(Debug, Default)]
-struct Counts(Mutex<(usize, HashMap<IpAddr, usize>)>);
+struct Open {
+    all: usize,
+    unknown: usize,
+    by_address: HashMap<IpAddr, usize>,
+}
+
+#[derive(Debug, Default)]
+struct Counts(Mutex<Open>);
 
 /// One open connection's place in the count.
 struct Place {
     counts: Arc<Counts>,
     address: IpAddr,
+    known: bool,
 }
 
 impl Place {
-    fn take(counts: &Arc<Counts>, address: IpAddr) -> Option<Self> {
-        let mut all = counts.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let of_one = all.1.get(&address).copied().unwrap_or_default();
-        if all.0 >= CONNECTIONS || of_one >= CONNECTIONS_OF_ONE {
+    fn take(counts: &Arc<Counts>, address: IpAddr, known: bool) -> Option<Self> {
+        let mut open = counts.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let of_one = open.by_address.get(&address).copied().unwrap_or_default();
+        let full = match known {
+            true => of_one >= CONNECTIONS_OF_ONE,
+            false => of_one >= CONNECTIONS_OF_ONE_UNKNOWN || open.unknown >= CONNECTIONS_OF_UNKNOWN,
+        };
+        if full || open.all >= CONNECTIONS {
             return None;
         }
-        all.0 += 1;
-        all.1.insert(address, of_one + 1);
+        open.all += 1;
+        open.unknown += usize::from(!known);
+        open.by_address.insert(address, of_one + 1);
         Some(Self {
             counts: counts.clone(),
             address,
+            known,
         })
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        let mut all = self.counts.0.lock().unwrap_or_else(PoisonError::into_inner);
-        all.0 = all.0.saturating_sub(1);
-        if let Some(of_one) = all.1.get_mut(&self.address) {
+        let mut open = self.counts.0.lock().unwrap_or_else(PoisonError::into_inner);
+        open.all = open.all.saturating_sub(1);
+        open.unknown = open.unknown.saturating_sub(usize::from(!self.known));
+        if let Some(of_one) = open.by_address.get_mut(&self.address) {
             *of_one -= 1;
             if *of_one == 0 {
-                all.1.remove(&self.address);
+                open.by_address.remove(&self.address);
             }
         }
     }

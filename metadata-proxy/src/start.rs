@@ -14,11 +14,13 @@ use crate::directory::SharedDirectory;
 use crate::duplicates::Duplicates;
 use crate::health::Health;
 use crate::imds::Imds;
+use crate::limit::RequestLimit;
 use crate::metrics::ProxyMetrics;
 use crate::netfilter::Netfilter;
 use crate::proxy::NAME;
 use crate::report::Reporter;
 use crate::respond::Responder;
+use crate::taint::StartupTaint;
 use crate::{cluster, discover, page, watch};
 
 /// Whether the start is over and every watch has delivered its first list. Clones share it.
@@ -97,7 +99,7 @@ impl Parts {
                 .then(|| Arc::new(Duplicates::new(config.keys.clone(), directory.clone()))),
             health: Health::new(readiness.clone()),
             imds: Arc::new(Imds::new(config.imds.clone())),
-            netfilter: Netfilter::new(config.redirects.clone()),
+            netfilter: Netfilter::new(config.redirects.clone(), proxy_metrics.clone()),
             metrics,
             proxy_metrics,
             directory,
@@ -118,6 +120,7 @@ impl Parts {
             upstream: config.upstream.clone(),
             imds_v2: config.imds_v2,
             waits: config.waits,
+            limit: RequestLimit::new(config.request_rate),
             host_ip: config.host_ip.clone(),
             key: TokenKey::new(key),
             directory: self.directory.clone(),
@@ -137,7 +140,8 @@ impl Parts {
             .listen(&config.common.metrics_address, self.shutdown.clone())
             .await?;
         self.netfilter.install().await?;
-        tokio::spawn(self.netfilter.clone().keep(self.shutdown.clone()));
+        let guard = self.netfilter.clone();
+        tokio::spawn(guard.keep(config.redirect_interval, self.shutdown.clone()));
         tokio::spawn(
             self.health
                 .clone()
@@ -156,6 +160,7 @@ impl Parts {
             duplicates.connect(kube.clone());
         }
         self.watch(config, &kube, rules);
+        self.untaint(config, &kube);
         let credentials = self.credentials.clone();
         tokio::spawn(credentials.keep(self.directory.clone(), config.credentials.prefetch));
         self.metrics.leader(true);
@@ -180,6 +185,24 @@ impl Parts {
         let (directory, credentials) = (self.directory.clone(), self.credentials.clone());
         admin.page(move || page::page(&directory, &credentials));
         admin
+    }
+
+    /// Takes the start-up taint away once pods are led here and known.
+    fn untaint(&self, config: &Config, kube: &kube::Client) {
+        let Some(key) = &config.cluster.startup_taint else {
+            return;
+        };
+        let mut watches = self.watches.clone();
+        let taint = StartupTaint::new(
+            (key, &config.cluster.node),
+            kube,
+            &mut watches,
+            &self.proxy_metrics,
+            &self.reporter,
+        );
+        let (readiness, netfilter) = (self.readiness.clone(), self.netfilter.clone());
+        let serves = move || readiness.check().is_ok() && netfilter.check().is_ok();
+        tokio::spawn(taint.keep(serves, self.shutdown.clone()));
     }
 
     fn watch(&self, config: &Config, kube: &kube::Client, rules: RoleRules) {

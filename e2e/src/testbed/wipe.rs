@@ -2,6 +2,9 @@
 
 use anyhow::{Context, Result};
 use futures::StreamExt as _;
+use k8s_openapi::api::admissionregistration::v1::{
+    ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding,
+};
 use k8s_openapi::api::apps::v1::{DaemonSet, Deployment};
 use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::api::core::v1::{
@@ -46,6 +49,8 @@ fn kinds() -> Vec<ApiResource> {
         ApiResource::erase::<RoleBinding>(&()),
         ApiResource::erase::<ClusterRole>(&()),
         ApiResource::erase::<ClusterRoleBinding>(&()),
+        ApiResource::erase::<ValidatingAdmissionPolicyBinding>(&()),
+        ApiResource::erase::<ValidatingAdmissionPolicy>(&()),
     ]
 }
 

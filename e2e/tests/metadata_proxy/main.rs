@@ -9,3 +9,4 @@ mod interception;
 mod life;
 mod net;
 mod serving;
+mod taint;

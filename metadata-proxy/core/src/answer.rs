@@ -149,7 +149,7 @@ mod tests {
         std::str::from_utf8(answer.body.expose()).unwrap()
     }
 
-    fn grant(role: &str) -> Grant {
+    fn grant(role: &str) -> std::sync::Arc<Grant> {
         let rules = RoleRules {
             base: Some(BaseArn::parse("arn:aws:iam::1:role").unwrap()),
             ..RoleRules::default()

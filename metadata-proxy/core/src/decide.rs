@@ -55,11 +55,11 @@ pub enum Verdict<'a> {
     /// A token for the pod of this UID.
     IssueToken(Arc<Pod>, TokenTtl),
     /// The name of the role of this grant.
-    ListRole(Grant),
+    ListRole(Arc<Grant>),
     /// The credentials of this grant, which is the peer's own.
-    GiveCredentials(Grant),
+    GiveCredentials(Arc<Grant>),
     /// `iam/info` made up of this grant.
-    DescribeRole(Grant),
+    DescribeRole(Arc<Grant>),
     /// An allowed path of the real IMDS.
     AskUpstream(&'a str),
     /// How the proxy is.

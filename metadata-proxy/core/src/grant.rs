@@ -1,6 +1,7 @@
 //! What a pod may have: its role, and how the role is assumed for it.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::allow_list::{AllowList, AllowListError, PatternFormat};
 use crate::pod::Pod;
@@ -41,7 +42,7 @@ pub struct RoleRules {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RoleState {
     /// It may have this.
-    Granted(Grant),
+    Granted(Arc<Grant>),
     /// It has no role annotation, or an empty one, and there is no default.
     None,
     /// What it asks for cannot be read.
@@ -116,7 +117,7 @@ impl RoleRules {
             return RoleState::None;
         };
         let grant = match self.grant(pod, text) {
-            Ok(grant) => grant,
+            Ok(grant) => Arc::new(grant),
             Err(error) => return RoleState::Invalid(error),
         };
         if self.restrictions.is_none() || self.is_default(&grant.role) {
@@ -127,7 +128,7 @@ impl RoleRules {
             Some(Some(list)) if list.allows(&grant.role, self.base.as_ref()) => {
                 RoleState::Granted(grant)
             }
-            Some(_) => RoleState::NotAllowed(grant.role),
+            Some(_) => RoleState::NotAllowed(grant.role.clone()),
         }
     }
 

@@ -1,12 +1,14 @@
 //! Who asks, and what the rules say about them.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 
 use crate::decide::{Caller, TokenState};
 use crate::grant::{Grant, Namespaces, RoleRules, RoleState};
 use crate::index::{Found, PodIndex};
+use crate::pod::Pod;
 use crate::token::TokenKey;
 
 /// Everything that is known about pods: what the watches filled and what the flags say.
@@ -20,16 +22,26 @@ pub struct Directory {
     pub rules: RoleRules,
 }
 
+/// A session token that came with a request, and the key that such tokens are made with.
+#[derive(Clone, Copy, Debug)]
+pub struct Shown<'a> {
+    /// The token, if there was one.
+    pub token: Option<&'a [u8]>,
+    /// The proxy's key.
+    pub key: &'a TokenKey,
+}
+
 impl Directory {
     /// Who is behind `peer`, the address at the other end of the connection. No
-    /// header has a say in it.
+    /// header has a say in it. `role_of` is [`Directory::role_of`], or something
+    /// that remembers what that said.
     #[must_use]
     pub fn identify(
         &self,
         peer: IpAddr,
-        token: Option<&[u8]>,
-        key: &TokenKey,
+        shown: Shown<'_>,
         now: Timestamp,
+        role_of: impl FnOnce(&Pod) -> RoleState,
     ) -> Caller {
         let pod = match self.pods.find(peer, now) {
             Found::Pod(pod) => pod,
@@ -37,25 +49,31 @@ impl Directory {
             Found::Ambiguous(_) => return Caller::Ambiguous,
             Found::Nobody => return Caller::Unknown,
         };
-        let token = match token {
+        let token = match shown.token {
             None => TokenState::Absent,
-            Some(token) if key.accepts(token, &pod.uid, now) => TokenState::Valid,
+            Some(token) if shown.key.accepts(token, &pod.uid, now) => TokenState::Valid,
             Some(_) => TokenState::Invalid,
         };
         Caller::Pod {
-            role: self.rules.role_of(&pod, &self.namespaces),
+            role: role_of(&pod),
             token,
             pod,
         }
     }
 
+    /// What the rules say about a pod. It does not depend on the time.
+    #[must_use]
+    pub fn role_of(&self, pod: &Pod) -> RoleState {
+        self.rules.role_of(pod, &self.namespaces)
+    }
+
     /// What the living pods may have: the sessions worth holding ready.
-    pub fn grants(&self, now: Timestamp) -> impl Iterator<Item = Grant> {
+    pub fn grants(&self, now: Timestamp) -> impl Iterator<Item = Arc<Grant>> {
         let living = self
             .pods
             .pods()
             .filter(move |pod| pod.lives(now) && !pod.host_network);
-        living.filter_map(|pod| match self.rules.role_of(pod, &self.namespaces) {
+        living.filter_map(|pod| match self.role_of(pod) {
             RoleState::Granted(grant) => Some(grant),
             _ => None,
         })
@@ -66,7 +84,6 @@ impl Directory {
 mod tests {
     use super::*;
     use crate::fixture::{at, ip, pod};
-    use crate::pod::Pod;
     use crate::role::BaseArn;
     use crate::token::TokenTtl;
 
@@ -100,7 +117,8 @@ mod tests {
         let (directory, key) = (directory(), TokenKey::new([1; 32]));
         let token = key.issue("uid-a", TokenTtl::parse(b"60").unwrap(), at(0));
         let state = |address, token: Option<&[u8]>, now| {
-            token_of(&directory.identify(ip(address), token, &key, at(now)))
+            let shown = Shown { token, key: &key };
+            token_of(&directory.identify(ip(address), shown, at(now), |pod| directory.role_of(pod)))
         };
         assert_eq!(
             state("10.0.0.1", Some(token.as_bytes()), 0),
@@ -124,7 +142,11 @@ mod tests {
         let mut directory = directory();
         let role = |directory: &Directory| {
             let key = TokenKey::new([1; 32]);
-            match directory.identify(ip("10.0.0.1"), None, &key, at(0)) {
+            let shown = Shown {
+                token: None,
+                key: &key,
+            };
+            match directory.identify(ip("10.0.0.1"), shown, at(0), |pod| directory.role_of(pod)) {
                 Caller::Pod {
                     role: RoleState::Granted(grant),
                     ..

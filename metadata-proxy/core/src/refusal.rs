@@ -50,11 +50,13 @@ pub enum Refusal {
     NotReady,
     /// The proxy is not well.
     Unhealthy,
+    /// The pod asks too often.
+    TooManyRequests,
 }
 
 impl Refusal {
     /// Every reason, in the order of the enum.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 23] = [
         Self::Malformed,
         Self::HostNotAllowed,
         Self::OnlyGet,
@@ -77,9 +79,12 @@ impl Refusal {
         Self::UpstreamUnavailable,
         Self::NotReady,
         Self::Unhealthy,
+        Self::TooManyRequests,
     ];
 
-    /// The HTTP status. SDKs retry a 5xx and give up on a 4xx, so what can pass is a 503.
+    /// The HTTP status. SDKs retry a 5xx and give up on a 4xx, so what can pass
+    /// is a 503: too many requests as well, which the SDK for Rust would not
+    /// retry as a 429.
     #[must_use]
     pub fn status(self) -> u16 {
         match self {
@@ -97,7 +102,8 @@ impl Refusal {
             | Self::NamespaceUnknown
             | Self::StsUnavailable
             | Self::UpstreamUnavailable
-            | Self::NotReady => 503,
+            | Self::NotReady
+            | Self::TooManyRequests => 503,
         }
     }
 
@@ -126,6 +132,7 @@ impl Refusal {
             Self::UpstreamUnavailable => "upstream-unavailable",
             Self::NotReady => "not-ready",
             Self::Unhealthy => "unhealthy",
+            Self::TooManyRequests => "too-many-requests",
         }
     }
 
@@ -156,6 +163,7 @@ impl Refusal {
             Self::UpstreamUnavailable => "instance metadata is not to be had at the moment",
             Self::NotReady => "the pods of the node are not known yet",
             Self::Unhealthy => "the instance id could not be read from instance metadata",
+            Self::TooManyRequests => "too many requests: this pod asks more often than it may",
         }
     }
 

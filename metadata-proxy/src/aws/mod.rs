@@ -2,6 +2,8 @@
 
 mod sdk;
 
+use std::sync::Arc;
+
 use futures::future::BoxFuture;
 use isthmus_core::ErrorClass;
 use metadata_proxy_core::{Credentials, Grant};
@@ -11,7 +13,10 @@ pub(crate) use sdk::StsClient;
 /// Where credentials come from.
 pub(crate) trait CredentialSource: Send + Sync + 'static {
     /// Assumes the grant's role.
-    fn credentials(&self, grant: Grant) -> BoxFuture<'static, Result<Credentials, SourceError>>;
+    fn credentials(
+        &self,
+        grant: Arc<Grant>,
+    ) -> BoxFuture<'static, Result<Credentials, SourceError>>;
 }
 
 /// Why there are none.

@@ -39,7 +39,7 @@ impl StsClient {
         let _ = self.client.set(Client::from_conf(config));
     }
 
-    async fn assume(self, grant: Grant) -> Result<Credentials, SourceError> {
+    async fn assume(self, grant: Arc<Grant>) -> Result<Credentials, SourceError> {
         let client = self.client.get().ok_or_else(|| SourceError {
             class: ErrorClass::Transient,
             message: "the start is not over".to_owned(),
@@ -93,7 +93,10 @@ fn invalid(message: &str) -> SourceError {
 }
 
 impl CredentialSource for StsClient {
-    fn credentials(&self, grant: Grant) -> BoxFuture<'static, Result<Credentials, SourceError>> {
+    fn credentials(
+        &self,
+        grant: Arc<Grant>,
+    ) -> BoxFuture<'static, Result<Credentials, SourceError>> {
         self.clone().assume(grant).boxed()
     }
 }

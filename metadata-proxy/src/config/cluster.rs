@@ -2,6 +2,7 @@
 
 use hyper::Uri;
 use isthmus_runtime::Problems;
+use metadata_proxy_core::is_taint_key;
 
 use super::{ApiServer, Cluster};
 use crate::args::Args;
@@ -12,6 +13,18 @@ pub(super) fn cluster(args: &Args, problems: &mut Problems) -> Option<Cluster> {
     let legal = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'.';
     if node.len() > 253 || !node.bytes().all(legal) {
         problems.push("node", &node, "the name of a Node");
+    }
+    if let Some(key) = &kubernetes.startup_taint {
+        if !is_taint_key(key) {
+            problems.push(
+                "startup-taint",
+                key,
+                "the key of a taint, such as isthmus.dev/metadata-proxy",
+            );
+        }
+        if node.is_empty() {
+            problems.say("startup-taint", "has a meaning only with --node");
+        }
     }
     let lonely = [
         ("api-token", kubernetes.api_token.is_some()),
@@ -39,6 +52,7 @@ pub(super) fn cluster(args: &Args, problems: &mut Problems) -> Option<Cluster> {
     };
     Some(Cluster {
         node,
+        startup_taint: kubernetes.startup_taint.clone(),
         server,
         resolve_duplicates: kubernetes.resolve_duplicate_cache_ips,
     })

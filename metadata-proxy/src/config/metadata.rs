@@ -1,10 +1,16 @@
 //! The real instance metadata, and the rules that lead pods away from it.
 
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
 use hyper::Uri;
 use isthmus_runtime::Problems;
 use metadata_proxy_core::{IMDS_V4, IMDS_V6, Redirect};
 
 use crate::args::Args;
+
+/// Each look starts a process or two.
+const INTERVALS: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(600);
 
 pub(super) fn imds(
     flag: Option<&str>,
@@ -40,6 +46,10 @@ pub(super) fn redirects(args: &Args, problems: &mut Problems) -> Vec<Redirect> {
             problems.say("iptables-remove", "has a meaning only with --iptables");
         }
         return Vec::new();
+    }
+    let interval = redirect.iptables_check_interval;
+    if !INTERVALS.contains(&interval.0) {
+        problems.push("iptables-check-interval", interval, "1s to 10m");
     }
     if redirect.host_ip.is_empty() {
         problems.say("host-ip", "is required with --iptables");

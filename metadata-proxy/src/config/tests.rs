@@ -159,3 +159,34 @@ fn an_api_server_by_its_url() {
     );
     assert_eq!(read("--insecure --api-token=x", None).unwrap_err().len(), 2);
 }
+
+#[test]
+fn a_start_up_taint_is_of_the_own_node() {
+    let config = read("--startup-taint=isthmus.dev/metadata-proxy --node=n1", None).unwrap();
+    assert_eq!(
+        config.cluster.startup_taint.as_deref(),
+        Some("isthmus.dev/metadata-proxy")
+    );
+    for (line, problems) in [
+        ("--startup-taint=a", 1),
+        ("--startup-taint=a=b:NoSchedule --node=n1", 1),
+        ("--startup-taint= ", 2),
+    ] {
+        assert_eq!(read(line, None).unwrap_err().len(), problems, "{line}");
+    }
+}
+
+#[test]
+fn limits_and_intervals() {
+    let config = read("", None).unwrap();
+    assert_eq!(config.request_rate, 200);
+    assert_eq!(config.redirect_interval, Duration::from_secs(30));
+    assert_eq!(read("--pod-request-rate=0", None).unwrap().request_rate, 0);
+    for wrong in [
+        "--pod-request-rate=-1",
+        "--pod-request-rate=x",
+        "--iptables --host-ip=10.0.0.1 --host-interface=cali+ --iptables-check-interval=0",
+    ] {
+        assert_eq!(read(wrong, None).unwrap_err().len(), 1, "{wrong}");
+    }
+}

@@ -1,15 +1,25 @@
 //! Raw bytes, almost right and quite wrong, in numbers.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::connection;
+use super::tests::A;
 use crate::fixture::{Proxy, pod};
 use crate::respond::Peer;
 
-/// How many requests there are, unless `ISTHMUS_FUZZ_REQUESTS` says otherwise.
-const REQUESTS: usize = 20_000;
-const ON_ONE_CONNECTION: usize = 2;
+/// How many requests are answered, unless `ISTHMUS_FUZZ_REQUESTS` says otherwise.
+const REQUESTS: usize = 1_000_000;
+/// On one connection at most; one that is malformed ends it earlier.
+const PIPELINED: usize = 12;
+/// One connection of so many is a real socket, the others are pipes.
+const SOCKETS: usize = 32;
+const TASKS: usize = 4;
 
 /// A generator of numbers that is the same in every run (xorshift64*).
 struct Random(u64);
@@ -153,80 +163,126 @@ fn request(random: &mut Random) -> Vec<u8> {
     bytes
 }
 
-/// Never a panic, never credentials or a name of another pod's role, never
-/// anything of the real service that is not on the list.
-#[tokio::test]
-async fn raw_requests_in_numbers() {
-    let wanted = std::env::var("ISTHMUS_FUZZ_REQUESTS")
-        .ok()
-        .and_then(|text| text.parse().ok());
-    let proxy = Proxy::start().await;
-    proxy.directory.change(|directory| {
-        directory
-            .pods
-            .apply(pod("b", "127.0.1.2", Some("team/role-b-secret")));
-    });
+/// What became of the requests.
+#[derive(Default)]
+struct Tally {
+    /// Answers, of whatever kind.
+    answered: AtomicUsize,
+    /// Credentials among them.
+    served: AtomicUsize,
+}
+
+/// Sends bytes as pod `a` and returns what comes back until the proxy closes.
+async fn converse(proxy: &Proxy, bytes: &[u8], by_socket: bool) -> Vec<u8> {
+    let mut answer = Vec::new();
+    if by_socket {
+        let mut stream = proxy.connect(A).await;
+        // The proxy may have closed before it has read everything, or reset.
+        let _ = stream.write_all(bytes).await;
+        let _ = stream.shutdown().await;
+        let _ = stream.read_to_end(&mut answer).await;
+        return answer;
+    }
     let peer = Peer {
-        address: "127.0.1.1".parse().unwrap(),
+        address: A.parse().unwrap(),
         local: "127.0.0.1".parse().unwrap(),
     };
+    let (mut client, server) = tokio::io::duplex(64 * 1024);
+    let talk = async {
+        let _ = client.write_all(bytes).await;
+        let _ = client.shutdown().await;
+        client.read_to_end(&mut answer).await.unwrap();
+    };
     let shutdown = CancellationToken::new();
-    let mut random = Random(0x9e37_79b9_7f4a_7c15);
-    let (mut sent, mut served) = (0, 0);
-    while sent < wanted.unwrap_or(REQUESTS) {
-        let requests: Vec<Vec<u8>> = (0..ON_ONE_CONNECTION)
-            .map(|_| request(&mut random))
-            .collect();
-        sent += requests.len();
-        let bytes = requests.concat();
-        let (mut client, server) = tokio::io::duplex(64 * 1024);
-        let mut answer = Vec::new();
-        let talk = async {
-            // The proxy may have closed before it has read everything.
-            let _ = client.write_all(&bytes).await;
-            let _ = client.shutdown().await;
-            client.read_to_end(&mut answer).await.unwrap();
-        };
-        tokio::join!(
-            talk,
-            connection(server, peer, proxy.responder.clone(), shutdown.clone())
-        );
+    tokio::join!(
+        talk,
+        connection(server, peer, proxy.responder.clone(), shutdown)
+    );
+    answer
+}
+
+/// One generator's share.
+async fn converse_until(proxy: &Proxy, seed: u64, tally: &Tally, wanted: usize) {
+    let mut random = Random(seed);
+    while tally.answered.load(Ordering::Relaxed) < wanted {
+        let count = 1 + random.below(PIPELINED);
+        let bytes: Vec<u8> = (0..count).flat_map(|_| request(&mut random)).collect();
+        let answer = converse(proxy, &bytes, random.once_in(SOCKETS)).await;
         let text = String::from_utf8_lossy(&answer);
         assert!(
             !text.contains("role-b-secret"),
             "{}\n{text}",
             String::from_utf8_lossy(&bytes)
         );
-        served += text.matches("AccessKeyId").count();
+        let count = |what: &str| text.matches(what).count();
+        tally
+            .answered
+            .fetch_add(count("HTTP/1."), Ordering::Relaxed);
+        tally
+            .served
+            .fetch_add(count("AccessKeyId"), Ordering::Relaxed);
     }
-    assert!(
-        served * 200 > sent,
-        "{served} of {sent} got credentials: these requests prove little"
+}
+
+/// Never a panic, never credentials or a name of another pod's role, never
+/// anything of the real service that is not on the list.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn raw_requests_in_numbers() {
+    let wanted = std::env::var("ISTHMUS_FUZZ_REQUESTS")
+        .ok()
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(REQUESTS);
+    let proxy = Arc::new(Proxy::start().await);
+    proxy.directory.change(|directory| {
+        directory
+            .pods
+            .apply(pod("b", "127.0.1.2", Some("team/role-b-secret")));
+    });
+    let tally = Arc::new(Tally::default());
+    let mut tasks = JoinSet::new();
+    for task in 0..TASKS as u64 {
+        let (proxy, tally) = (proxy.clone(), tally.clone());
+        let seed = 0x9e37_79b9_7f4a_7c15 ^ (task << 32);
+        tasks.spawn(async move { converse_until(&proxy, seed, &tally, wanted).await });
+    }
+    while let Some(ended) = tasks.join_next().await {
+        ended.unwrap();
+    }
+    let (answered, served) = (
+        tally.answered.load(Ordering::Relaxed),
+        tally.served.load(Ordering::Relaxed),
     );
-    for head in proxy.upstream() {
-        let (line, rest) = head.split_once("\r\n").unwrap();
-        let path = line
-            .strip_prefix("GET /latest/")
-            .and_then(|line| line.strip_suffix(" HTTP/1.1"));
-        assert!(
-            matches!(
-                path,
-                Some("meta-data/placement/region" | "meta-data/local-ipv4")
-            ),
-            "{head}"
-        );
-        assert_eq!(
-            rest.matches("\r\n").count(),
-            3,
-            "our token and Host: {head}"
-        );
-    }
-    assert!(!proxy.upstream().is_empty());
-    let roles: std::collections::BTreeSet<String> = proxy
+    assert!(answered >= wanted);
+    assert!(
+        served * 100 > answered,
+        "{served} of {answered} got credentials: these requests prove little"
+    );
+    let paths: BTreeSet<String> = proxy
+        .upstream()
+        .iter()
+        .map(|head| upstream_path(head))
+        .collect();
+    let allowed = ["meta-data/local-ipv4", "meta-data/placement/region"];
+    assert_eq!(Vec::from_iter(paths), allowed);
+    let roles: BTreeSet<String> = proxy
         .sts
         .calls()
         .iter()
         .map(|grant| grant.role.name().to_owned())
         .collect();
     assert_eq!(Vec::from_iter(roles), ["role-a"]);
+}
+
+/// The path below the version, of a request whose other bytes are all the proxy's own.
+fn upstream_path(head: &str) -> String {
+    let (line, rest) = head.split_once("\r\n").unwrap();
+    let target = line
+        .strip_prefix("GET /")
+        .and_then(|line| line.strip_suffix(" HTTP/1.1"));
+    let (version, path) = target.and_then(|target| target.split_once('/')).unwrap();
+    assert!(version == "latest" || version.len() == 10, "{head}");
+    let mut headers: Vec<&str> = rest.trim_end().split("\r\n").collect();
+    headers.retain(|header| !header.to_ascii_lowercase().starts_with("host: 127.0.0.1:"));
+    assert_eq!(headers, ["x-aws-ec2-metadata-token: node-token"], "{head}");
+    path.to_owned()
 }

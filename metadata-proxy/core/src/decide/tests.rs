@@ -9,7 +9,7 @@ fn base() -> BaseArn {
     BaseArn::parse("arn:aws:iam::1:role").unwrap()
 }
 
-fn grant() -> Grant {
+fn grant() -> Arc<Grant> {
     let rules = RoleRules {
         base: Some(base()),
         ..RoleRules::default()

@@ -1,12 +1,18 @@
 //! What comes in as bytes.
 
-use super::{A, CREDENTIALS_A, LIST};
-use crate::fixture::{Proxy, Reply};
-use crate::server::{CONNECTIONS_OF_ONE, Counts, Place};
+use super::{A, B, CREDENTIALS_A, LIST};
+use crate::fixture::{Proxy, Reply, Setting};
+use crate::respond::Peer;
+use crate::server::{
+    CONNECTIONS_OF_ONE, CONNECTIONS_OF_ONE_UNKNOWN, CONNECTIONS_OF_UNKNOWN, Counts, Place,
+    connection,
+};
+use futures::FutureExt;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio_util::sync::CancellationToken;
 
 /// N13: 400, and the connection ends with it, whatever comes behind.
 #[tokio::test]
@@ -118,11 +124,93 @@ async fn a_body_is_not_waited_for() {
 fn one_address_cannot_take_all_places() {
     let counts = Arc::new(Counts::default());
     let [a, b] = ["10.0.0.1", "10.0.0.2"].map(|text| text.parse::<IpAddr>().unwrap());
-    let held: Vec<Place> = std::iter::from_fn(|| Place::take(&counts, a)).collect();
+    let take = |address, known| Place::take(&counts, address, known);
+    let held: Vec<Place> = std::iter::from_fn(|| take(a, true)).collect();
     assert_eq!(held.len(), CONNECTIONS_OF_ONE);
-    assert!(Place::take(&counts, b).is_some());
+    assert!(take(b, true).is_some());
     drop(held);
-    assert!(Place::take(&counts, a).is_some());
-    assert_eq!(counts.0.lock().unwrap().0, 0);
-    assert!(counts.0.lock().unwrap().1.is_empty());
+    assert!(take(a, true).is_some());
+
+    // Those whom nobody knows get fewer, and leave room for those who are known.
+    let source = |n: u8| IpAddr::from([10, 1, 0, n]);
+    let held: Vec<Place> = (0..=255)
+        .flat_map(|n| std::iter::from_fn(move || take(source(n), false)))
+        .collect();
+    assert_eq!(held.len(), CONNECTIONS_OF_UNKNOWN);
+    let of_first = held.iter().filter(|place| place.address == source(0));
+    assert_eq!(of_first.count(), CONNECTIONS_OF_ONE_UNKNOWN);
+    assert!(take(a, true).is_some());
+    drop(held);
+    let open = counts.0.lock().unwrap();
+    assert_eq!((open.all, open.unknown, open.by_address.len()), (0, 0, 0));
+}
+
+/// How long a connection lasts on which the client does this every second.
+async fn lasts(proxy: &Proxy, every_second: &[u8]) -> Duration {
+    let (mut client, server) = tokio::io::duplex(64 * 1024);
+    let peer = Peer {
+        address: A.parse().unwrap(),
+        local: "127.0.0.1".parse().unwrap(),
+    };
+    let start = tokio::time::Instant::now();
+    let serving = connection(
+        server,
+        peer,
+        proxy.responder.clone(),
+        CancellationToken::new(),
+    );
+    let talking = async {
+        loop {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            let _ = client.write_all(every_second).await;
+            let mut answers = [0; 4096];
+            let _ = client.read(&mut answers).now_or_never();
+        }
+    };
+    tokio::select! {
+        () = serving => {}
+        () = talking => {}
+    }
+    start.elapsed()
+}
+
+/// Idle, with a head that never ends, and busy all the time. On a clock that jumps.
+#[tokio::test]
+async fn connections_end() {
+    let proxy = Proxy::start().await;
+    tokio::time::pause();
+    let seconds = |lasted: Duration| lasted.as_secs_f64().round();
+    assert_eq!(seconds(lasts(&proxy, b"").await), 15.0);
+    assert_eq!(seconds(lasts(&proxy, b"x").await), 15.0);
+    let busy = format!("GET {LIST} HTTP/1.1\r\nHost: 169.254.169.254\r\n\r\n");
+    assert_eq!(seconds(lasts(&proxy, busy.as_bytes()).await), 300.0);
+}
+
+/// The rest is told to come again, and another pod notices nothing.
+#[tokio::test]
+async fn one_pod_cannot_ask_all_the_time() {
+    let proxy = Proxy::with(Setting {
+        request_rate: 5,
+        ..Setting::default()
+    })
+    .await;
+    let mut refused = None;
+    for n in 0..30 {
+        let reply = proxy.get(A, LIST).await;
+        if reply.status != 200 {
+            refused = Some((n, reply));
+            break;
+        }
+    }
+    let (answered, reply) = refused.expect("one of thirty in a row is refused");
+    assert!(answered >= 10, "two seconds' worth at once: {answered}");
+    assert_eq!(
+        (reply.status, reply.header("retry-after")),
+        (503, Some("1"))
+    );
+    assert!(reply.body.starts_with("too many requests"), "{reply:?}");
+    assert_eq!(proxy.get(B, LIST).await.status, 200);
+    assert_ne!(proxy.get(A, "/healthz").await.body, reply.body);
+    tokio::time::sleep(Duration::from_millis(250)).await;
+    assert_eq!(proxy.get(A, LIST).await.status, 200);
 }

@@ -39,7 +39,7 @@ async fn another_external_id_is_another_session() {
         .sts
         .calls()
         .into_iter()
-        .map(|grant| grant.external_id)
+        .map(|grant| grant.external_id.clone())
         .collect();
     assert_eq!(ids, [None, Some("id-1".to_owned())]);
     let same_role = pod("b", B, Some("role-a"));
