@@ -11,6 +11,7 @@ mod command;
 mod emulators;
 mod imds;
 mod kubernetes;
+mod node;
 mod pool;
 mod ports;
 mod process;
@@ -21,7 +22,7 @@ mod wipe;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
@@ -37,6 +38,7 @@ pub(crate) use python::{
 pub(crate) use serve::{Body, Cut, serve};
 
 use crate::REGION;
+use crate::cache::progress;
 use crate::gate::Gate;
 use pool::Lease;
 
@@ -159,6 +161,39 @@ impl Testbed {
     /// If it is not there.
     pub async fn service_account(&self, namespace: &str, name: &str) -> Result<ServiceAccount> {
         ServiceAccount::new(self, namespace, name).await
+    }
+
+    /// Runs a script of `emulators/js` with the AWS SDK for JavaScript, a client
+    /// that no one here wrote, and this environment alone: what it prints.
+    /// `None`, and a line on stderr, where there is no Node.js or no npm registry.
+    ///
+    /// # Errors
+    /// With the script's output, if it fails.
+    pub async fn javascript(&self, script: &str, env: &[(&str, &str)]) -> Result<Option<String>> {
+        let folder = match tokio::task::spawn_blocking(node::packages).await? {
+            Ok(folder) => folder,
+            Err(error) => {
+                let error = format!("{error:#}").replace('\n', " ");
+                progress(&format!(
+                    "skipped: {script} with the SDK for JavaScript needs {error}"
+                ));
+                return Ok(None);
+            }
+        };
+        let mut command = tokio::process::Command::new("node");
+        command.arg(folder.join(script)).env_clear();
+        if let Some(path) = std::env::var_os("PATH") {
+            command.env("PATH", path);
+        }
+        let output = command.envs(env.iter().copied()).output().await?;
+        let said = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        ensure!(
+            output.status.success(),
+            "{script}: {}{}",
+            said(&output.stdout),
+            said(&output.stderr)
+        );
+        Ok(Some(said(&output.stdout)))
     }
 
     /// Applies every document of `yaml` server-side, namespaces that are

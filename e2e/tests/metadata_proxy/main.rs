@@ -8,5 +8,6 @@ mod doors;
 mod interception;
 mod life;
 mod net;
+mod sdks;
 mod serving;
 mod taint;
