@@ -12,6 +12,10 @@ use serde_json::{Value, json};
 use crate::client::{A, LIST, PROXY, Proxy, listening, pods, until};
 
 const KEY: &str = "isthmus.dev/metadata-proxy";
+/// What operators apply.
+const RBAC: &str = include_str!("../../../manifests/metadata-proxy/rbac.yaml");
+const TAINT: &str = include_str!("../../../docs/examples/metadata-proxy-startup-taint.yaml");
+
 const FLAG: &str = "--startup-taint=isthmus.dev/metadata-proxy";
 
 /// A Node as a kubelet registers it with `--register-with-taints`.
@@ -159,8 +163,8 @@ async fn the_documented_rights_are_enough_and_not_more() -> Result<()> {
     for name in ["node-1", "node-2"] {
         testbed.apply_yaml(&node(name)).await?;
     }
-    let rbac = include_str!("../../../docs/examples/metadata-proxy-rbac.yaml");
-    testbed.apply_yaml(rbac).await?;
+    testbed.apply_yaml(RBAC).await?;
+    testbed.apply_yaml(TAINT).await?;
     let own = kubeconfig_of_a_pod(&testbed, "node-1").await?;
 
     // Another node's proxy gets nowhere with this one's taint. A policy takes
@@ -233,10 +237,11 @@ async fn the_documented_rights_are_enough_and_not_more() -> Result<()> {
 async fn the_taint_stays_while_pods_are_not_known() -> Result<()> {
     let testbed = Testbed::acquire().await?;
     testbed.apply_yaml(&node("node-1")).await?;
-    let rbac = include_str!("../../../docs/examples/metadata-proxy-rbac.yaml");
     // Without the right to see pods.
-    let rbac = rbac.replace("resources: [pods]", "resources: [nothing]");
+    let rbac = RBAC.replace("[pods, namespaces]", "[namespaces]");
+    assert_ne!(rbac, RBAC);
     testbed.apply_yaml(&rbac).await?;
+    testbed.apply_yaml(TAINT).await?;
     let own = kubeconfig_of_a_pod(&testbed, "node-1").await?;
     let command = testbed.command(PROXY).await?;
     let args = ["--app-port=0", "--node=node-1", FLAG];
