@@ -3,6 +3,7 @@
 use anyhow::{Context, Result, bail};
 
 use super::kubelet::NODE;
+use crate::testbed::free_port;
 use crate::{CLUSTER_ID, Call, Gate, Outcome, Process, Testbed, World};
 
 /// The four, running.
@@ -186,11 +187,6 @@ fn message(line: &str) -> &str {
                 .map(|at| line[at + level.len()..].trim_start())
         })
         .unwrap_or(line)
-}
-
-fn free_port() -> Result<u16> {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
-    Ok(listener.local_addr()?.port())
 }
 
 #[cfg(test)]
