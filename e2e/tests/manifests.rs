@@ -1,10 +1,17 @@
 //! `manifests/` on a real API server, by a real kubectl.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::time::Duration;
 
 use anyhow::{Result, ensure};
-use isthmus_e2e::Testbed;
+use isthmus_e2e::{Command, Right, ServiceAccount, Testbed, binaries, playground};
+use k8s_openapi::api::rbac::v1::{ClusterRole, PolicyRule, Role};
+use kube::Api;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpSocket;
 
 fn folder(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -66,4 +73,153 @@ async fn a_folder_is_objects_and_nothing_else() -> Result<()> {
         );
     }
     Ok(())
+}
+
+/// Each program has something to complain about.
+const TROUBLE: &str = "
+apiVersion: v1
+kind: Namespace
+metadata:
+  name: trouble
+  annotations: {iam.amazonaws.com/allowed-roles: '[\"nobody\"]'}
+---
+apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata:
+  name: typo
+  namespace: trouble
+  annotations:
+    zalando.org/aws-load-balancer-scheme: Internal
+    external-dns.alpha.kubernetes.io/ttl: soon
+spec:
+  rules: [{host: typo.example.org}]
+status:
+  loadBalancer: {ingress: [{hostname: typo.eu-central-1.elb.amazonaws.com}]}
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: typo, namespace: trouble, labels: {egress: static}}
+data: {bank: 203.0.113.0/99}
+---
+apiVersion: v1
+kind: Pod
+metadata:
+  name: greedy
+  namespace: trouble
+  annotations: {iam.amazonaws.com/role: admin}
+spec:
+  nodeName: playground
+  containers: [{name: main, image: example}]
+status: {phase: Running, podIP: 127.0.10.9, podIPs: [{ip: 127.0.10.9}]}
+";
+
+/// With the rights of its ServiceAccount each program does its work, and it asks
+/// for each of them: none is missing and none is there for nothing.
+#[tokio::test]
+async fn each_program_has_the_rights_that_it_needs_and_no_others() -> Result<()> {
+    let testbed = Testbed::acquire().await?;
+    let path = folder("").display().to_string();
+    kubectl(&testbed, &["apply", "-k", &path]).await?;
+    kubectl(&testbed, &["create", "namespace", "shop"]).await?;
+    let allowed = "iam.amazonaws.com/allowed-roles=[\"shop-*\"]";
+    kubectl(&testbed, &["annotate", "namespace", "shop", allowed]).await?;
+    let mut accounts = BTreeMap::new();
+    for name in binaries::ALL {
+        accounts.insert(name, testbed.service_account("kube-system", name).await?);
+    }
+    let started = |name: &str, command: Command| {
+        let kubeconfig = accounts[name].kubeconfig().display().to_string();
+        let command = command.env("KUBECONFIG", &kubeconfig);
+        match name {
+            "isthmus-metadata-proxy" => command.args(&["--namespace-restrictions"]),
+            _ => command.args(&["--leader-elect", "--leader-election-namespace=kube-system"]),
+        }
+    };
+    let then = async |proxy: &str| {
+        testbed.apply_yaml(TROUBLE).await?;
+        ask(proxy, [127, 0, 10, 9]).await?;
+        complained(&accounts).await
+    };
+    playground::rehearse(&testbed, started, then).await?;
+    let mut wrong = Vec::new();
+    for (name, account) in &accounts {
+        let granted = granted(&testbed, name).await?;
+        let mut asked = account.asked()?;
+        // What is told again after ten minutes goes on in the same Event.
+        if asked.contains(&events("create")) {
+            asked.insert(events("patch"));
+        }
+        let missing = asked.difference(&granted);
+        wrong.extend(missing.map(|right| format!("{name} asks for {right} and may not")));
+        let idle = granted.difference(&asked);
+        wrong.extend(idle.map(|right| format!("{name} may {right} and never asks for it")));
+    }
+    assert_eq!(wrong, Vec::<String>::new());
+    Ok(())
+}
+
+/// Asks for credentials as the pod of that address.
+async fn ask(proxy: &str, pod: [u8; 4]) -> Result<()> {
+    let socket = TcpSocket::new_v4()?;
+    socket.bind(SocketAddr::from((pod, 0)))?;
+    let address = proxy.trim_start_matches("http://").parse()?;
+    let mut stream = socket.connect(address).await?;
+    let path = "/latest/meta-data/iam/security-credentials/admin";
+    let request =
+        format!("GET {path} HTTP/1.1\r\nHost: 169.254.169.254\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await?;
+    ensure!(!answer.starts_with("HTTP/1.1 200"), "{answer}");
+    Ok(())
+}
+
+fn events(verb: &str) -> Right {
+    Right {
+        verb: verb.into(),
+        group: "events.k8s.io".into(),
+        resource: "events".into(),
+    }
+}
+
+/// Waits until each has made an Event, or for half a minute: the comparison says who has not.
+async fn complained(accounts: &BTreeMap<&str, ServiceAccount>) -> Result<()> {
+    for _ in 0..60 {
+        let mut silent = 0;
+        for account in accounts.values() {
+            silent += usize::from(!account.asked()?.contains(&events("create")));
+        }
+        if silent == 0 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+    Ok(())
+}
+
+/// What the roles of a program's name allow.
+async fn granted(testbed: &Testbed, name: &str) -> Result<BTreeSet<Right>> {
+    let cluster: Api<ClusterRole> = Api::all(testbed.kube());
+    let mut rules = cluster.get(name).await?.rules.unwrap_or_default();
+    let own: Api<Role> = Api::namespaced(testbed.kube(), "kube-system");
+    if let Some(role) = own.get_opt(name).await? {
+        rules.extend(role.rules.unwrap_or_default());
+    }
+    Ok(rules.iter().flat_map(rights).collect())
+}
+
+fn rights(rule: &PolicyRule) -> Vec<Right> {
+    let mut rights = Vec::new();
+    for group in rule.api_groups.iter().flatten() {
+        for resource in rule.resources.iter().flatten() {
+            for verb in &rule.verbs {
+                rights.push(Right {
+                    verb: verb.clone(),
+                    group: group.clone(),
+                    resource: resource.clone(),
+                });
+            }
+        }
+    }
+    rights
 }

@@ -14,10 +14,10 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use clap::Parser;
 
-use crate::{Testbed, World, binaries};
+use crate::{Command, Testbed, World, binaries};
 use programs::Programs;
 use tree::Tree;
 
@@ -65,15 +65,9 @@ async fn play(options: Options) -> Result<ExitCode> {
     let world = World::create(&testbed).await?;
     testbed.apply_yaml(&kubelet::node()).await?;
     heading("Starting the four programs");
-    let mut programs = Programs::start(&testbed, &world).await?;
+    let mut programs = Programs::start(&testbed, &world, |_, command| command).await?;
     heading("Applying docs/examples");
-    for (name, yaml) in kubelet::examples()? {
-        println!("  kubectl apply -f docs/examples/{name}");
-        testbed
-            .apply_yaml(&yaml)
-            .await
-            .with_context(|| format!("apply docs/examples/{name}"))?;
-    }
+    apply_examples(&testbed).await?;
     let picture = settle(&testbed, &world, &mut programs).await?;
     heading("What there is now, read back from the API server and from AWS");
     println!("{picture}");
@@ -94,6 +88,38 @@ async fn play(options: Options) -> Result<ExitCode> {
     programs.follow_until_interrupted().await?;
     programs.stop().await?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// The same from start to end, without the words: the programs run as `changed`
+/// says, the examples are applied, and once all is there, `then`
+/// is done, which is told where the proxy is.
+///
+/// # Errors
+/// If something is missing in the end.
+pub async fn rehearse(
+    testbed: &Testbed,
+    changed: impl Fn(&'static str, Command) -> Command,
+    then: impl AsyncFnOnce(&str) -> Result<()>,
+) -> Result<()> {
+    let world = World::create(testbed).await?;
+    testbed.apply_yaml(&kubelet::node()).await?;
+    let mut programs = Programs::start(testbed, &world, changed).await?;
+    apply_examples(testbed).await?;
+    let picture = settle(testbed, &world, &mut programs).await?;
+    ensure!(picture.missing().is_empty(), "not all is there:\n{picture}");
+    then(programs.proxy()).await?;
+    programs.stop().await
+}
+
+async fn apply_examples(testbed: &Testbed) -> Result<()> {
+    for (name, yaml) in kubelet::examples()? {
+        println!("  kubectl apply -f docs/examples/{name}");
+        testbed
+            .apply_yaml(&yaml)
+            .await
+            .with_context(|| format!("apply docs/examples/{name}"))?;
+    }
+    Ok(())
 }
 
 /// Follows the programs until the picture is whole or patience ends.

@@ -4,7 +4,7 @@ use anyhow::{Context, Result, bail};
 
 use super::kubelet::NODE;
 use crate::testbed::free_port;
-use crate::{CLUSTER_ID, Call, Gate, Outcome, Process, Testbed, World};
+use crate::{CLUSTER_ID, Call, Command, Gate, Outcome, Process, Testbed, World};
 
 /// The four, running.
 pub(super) struct Programs {
@@ -23,8 +23,12 @@ struct Program {
 }
 
 impl Programs {
-    /// Starts them and waits until each is ready.
-    pub(super) async fn start(testbed: &Testbed, world: &World) -> Result<Self> {
+    /// Starts them, each as `changed`, and waits until each is ready.
+    pub(super) async fn start(
+        testbed: &Testbed,
+        world: &World,
+        changed: impl Fn(&'static str, Command) -> Command,
+    ) -> Result<Self> {
         let zone = &world.private_subnets.first().context("a subnet")?.zone;
         let second = &world.private_subnets.get(1).context("two subnets")?.zone;
         let third = &world.private_subnets.get(2).context("three subnets")?.zone;
@@ -74,7 +78,8 @@ impl Programs {
         for (name, args) in commands {
             let args: Vec<_> = args.iter().map(String::as_str).collect();
             println!("  {name} {}", args.join(" "));
-            let mut process = testbed.spawn(name, &args).await?;
+            let command = testbed.command(name).await?.args(&args);
+            let mut process = changed(name, command).spawn()?;
             process.wait_ready().await?;
             let told = process.stderr().len();
             all.push(Program {
