@@ -12,6 +12,7 @@ class Settings:
     nat_pending: float = 0.3
     nat_deleting: float = 0.3
     load_balancer_provisioning: float = 0.3
+    ec2_page_size: int = 0
     nat_failure: tuple[str, str] | None = None
     target_health: tuple[str, str] | None = None
 

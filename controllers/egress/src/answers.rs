@@ -86,7 +86,7 @@ fn announce(run: &Run<'_>, object: &ObjectRef, status: &Status, before: Option<&
             .is_some_and(|before| same_service(before, status))
     {
         let ips = status.public_ips.join(", ");
-        let networks = status.entries.len();
+        let networks = status.entries.len() + status.entries_left_out;
         let message = format!("traffic to all {networks} networks leaves from {ips}");
         run.event(object, EventType::Normal, READY, message);
     }

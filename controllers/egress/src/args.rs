@@ -26,6 +26,10 @@ pub(crate) struct Args {
     #[arg(long)]
     pub(crate) release_eips: bool,
 
+    /// Keep the NAT gateways, and pay for them, while no ConfigMap asks for anything. Otherwise they go.
+    #[arg(long)]
+    pub(crate) keep_nat_gateways: bool,
+
     /// VPC to work in; otherwise the only one, the one of this instance, the default one.
     #[arg(long, value_name = "VPC")]
     pub(crate) vpc_id: Option<String>,
@@ -65,6 +69,10 @@ pub(crate) struct Args {
     /// How many routes the account's quota allows in a route table.
     #[arg(long, value_name = "NUMBER", default_value_t = 500)]
     pub(crate) max_routes_per_table: usize,
+
+    /// How many calls a second of each EC2 action that changes something.
+    #[arg(long, value_name = "NUMBER", default_value = "4")]
+    pub(crate) aws_api_rate: String,
 
     #[command(flatten)]
     pub(crate) older: OlderArgs,

@@ -20,6 +20,8 @@ pub(crate) struct Settings {
     pub(crate) vpc: Option<String>,
     pub(crate) namespace: Option<String>,
     pub(crate) resync: Duration,
+    /// The least time between two calls of an action that changes something.
+    pub(crate) period: Duration,
     pub(crate) guards: Guards,
     /// Things to be said once at the start.
     pub(crate) notes: Vec<String>,
@@ -28,6 +30,7 @@ pub(crate) struct Settings {
     additional_tags: BTreeMap<String, String>,
     max_routes_per_table: usize,
     release_addresses: bool,
+    keep_nat_gateways: bool,
 }
 
 /// What is worked on.
@@ -52,6 +55,7 @@ impl Settings {
         let zones = zones(&args, provider, problems);
         let additional_tags = additional_tags(&args, common, problems);
         check_numbers(&args, problems);
+        let period = period(&args, problems);
         check_names(&args, common, problems);
         problems.is_empty().then(|| Self {
             provider,
@@ -59,6 +63,7 @@ impl Settings {
             vpc: args.vpc_id,
             namespace: Some(args.namespace).filter(|namespace| !namespace.is_empty()),
             resync: args.resync_interval.0,
+            period,
             guards: Guards {
                 min_prefix_len: args.min_prefix_length,
                 max_per_namespace: args.max_cidrs_per_namespace,
@@ -69,6 +74,7 @@ impl Settings {
             additional_tags,
             max_routes_per_table: args.max_routes_per_table,
             release_addresses: args.release_eips,
+            keep_nat_gateways: args.keep_nat_gateways,
         })
     }
 
@@ -79,6 +85,7 @@ impl Settings {
             guards: self.guards.clone(),
             max_routes_per_table: self.max_routes_per_table,
             release_addresses: self.release_addresses,
+            keep_nat_gateways: self.keep_nat_gateways,
             ownership: Ownership::new(&self.tag_prefix, cluster_id, &self.controller_id),
             additional_tags: self.additional_tags.clone(),
         }
@@ -138,6 +145,15 @@ fn check_numbers(args: &Args, problems: &mut Problems) {
     if args.resync_interval.0 < Duration::from_secs(1) {
         problems.push("resync-interval", args.resync_interval, "1s or more");
     }
+}
+
+fn period(args: &Args, problems: &mut Problems) -> Duration {
+    let rate = args.aws_api_rate.parse::<f64>().ok();
+    let Some(rate) = rate.filter(|rate| (0.1..=1000.0).contains(rate)) else {
+        problems.push("aws-api-rate", &args.aws_api_rate, "0.1 to 1000");
+        return Duration::MAX;
+    };
+    Duration::from_secs_f64(1.0 / rate)
 }
 
 fn check_names(args: &Args, common: &CommonArgs, problems: &mut Problems) {

@@ -28,6 +28,8 @@ pub(crate) struct Egress {
     pub(crate) public_ips: PublicIps,
     /// `--once`: what would take more than AWS's own time is not waited for.
     pub(crate) once: bool,
+    /// `--resync-interval`.
+    pub(crate) resync: Duration,
     memory: Mutex<Memory>,
 }
 
@@ -64,7 +66,7 @@ impl Controller for Egress {
             Provider::Noop => (None, given.unwrap_or_default()),
             Provider::Aws => {
                 let aws = setup.aws().await?;
-                let ec2 = SdkEc2::new(&aws);
+                let ec2 = SdkEc2::new(&aws, settings.period);
                 let cluster_id = match given {
                     Some(id) => id,
                     None => discover::cluster_id(&aws, &ec2).await?,
@@ -79,12 +81,14 @@ impl Controller for Egress {
             cloud,
             public_ips: PublicIps::register(&setup.metrics),
             once: setup.controller.once,
+            resync: settings.resync,
             memory: Mutex::default(),
         })
     }
 
     async fn run_once(&self, run: &Run<'_>) -> Result<Outcome, RunError> {
         let snapshot = self.lists.snapshot();
+        self.memory().empty.note(&snapshot);
         if !run.full && self.is_settled(&snapshot) {
             return Ok(self.answer_again(run).await);
         }

@@ -9,6 +9,7 @@ mod apply;
 mod args;
 mod aws;
 mod config;
+mod confirm;
 mod controller;
 mod discover;
 mod error;

@@ -8,6 +8,7 @@ use isthmus_runtime::Page;
 
 use crate::answers::Answers;
 use crate::apply::Done;
+use crate::confirm::EmptyLists;
 
 /// How long something that was made may stay invisible: EC2 is [eventually
 /// consistent](https://docs.aws.amazon.com/ec2/latest/devguide/eventual-consistency.html),
@@ -28,6 +29,8 @@ pub(crate) struct Memory {
     pub(crate) page: Page,
     /// The last plan as text.
     pub(crate) plan: String,
+    /// Whether an empty list is news.
+    pub(crate) empty: EmptyLists,
     made: Vec<(String, UnixTime)>,
     second_looks: u32,
 }

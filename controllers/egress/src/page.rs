@@ -44,12 +44,16 @@ pub(crate) fn page(
             .iter()
             .map(|object| format!("{}/{}", object.namespace, object.name))
             .collect();
-        let states = planned.routes.iter().filter(|((_, n), _)| n == network);
+        let states = planned.routes.iter();
         let states: Vec<_> = states
-            .map(|(key, state)| {
-                let done = done.applied.done.contains(key);
-                let state = if done { &RouteState::InPlace } else { state };
-                format!("{}: {}", key.0, word(state))
+            .filter_map(|(table, states)| {
+                let done = done.applied.done.contains(&(table.clone(), *network));
+                let state = if done {
+                    &RouteState::InPlace
+                } else {
+                    states.get(network)?
+                };
+                Some(format!("{table}: {}", word(state)))
             })
             .collect();
         row(&[&network.to_string(), &askers.join(", "), &states.join(", ")])
@@ -57,6 +61,9 @@ pub(crate) fn page(
     let stance = match desired.stance {
         Stance::Build => "Zones",
         Stance::Keep => "Zones (kept as they are: every entry is refused)",
+        Stance::Remove if inventory.config.keep_nat_gateways => {
+            "Zones (kept: no ConfigMap asks for anything)"
+        }
         Stance::Remove => "Zones (not needed: no ConfigMap asks for anything)",
     };
     Page {

@@ -6,13 +6,13 @@ use egress_core::{
     Desired, EgressAction, Inventory, Observed, Planned, Snapshot, UnixTime, check, desired, pause,
     plan, status, withheld,
 };
-use isthmus_core::{Action as _, Effect, ErrorClass, Plan, Rejection};
+use isthmus_core::{ErrorClass, Plan, Rejection};
 use isthmus_runtime::{Failure, Outcome, Run, RunError};
 
 use crate::answers;
 use crate::apply::{Done, Site, apply};
+use crate::confirm::Confirmed;
 use crate::controller::{Cloud, Egress};
-use crate::error::kube_class;
 use crate::page;
 use crate::report;
 
@@ -54,10 +54,10 @@ impl Egress {
         if run.dry_run {
             let rejections = report::all_rejections(judged, &planned, &desired, &Done::default());
             run.reject(&rejections);
-            let failures = confirmed.into_failures();
+            let failures = blocked_zones(&planned).chain(confirmed.into_failures());
             return Ok(Outcome {
                 requeue: None,
-                failures,
+                failures: failures.collect(),
             });
         }
         let mut done = self.carry_out(run, cloud, &observed, &planned).await;
@@ -176,48 +176,12 @@ impl Egress {
         let second_look = done.look_again.then_some(SOON);
         pause.into_iter().chain(second_look).min()
     }
-
-    /// An empty list removes everything, so it is believed only if the API server,
-    /// asked again and past all caches, says the same.
-    async fn confirm(&self, snapshot: &Snapshot, planned: &Planned) -> Confirmed {
-        let mut active = planned.plan.active();
-        let removes = active.any(|step| step.action.effect() == Effect::Remove);
-        if !snapshot.is_empty() || !removes {
-            return Confirmed::Yes;
-        }
-        match self.lists.none_for_sure().await {
-            Ok(true) => Confirmed::Yes,
-            Ok(false) => Confirmed::No,
-            Err(error) => Confirmed::Unknown(Failure {
-                step: "confirm",
-                class: kube_class(&error),
-                message: format!("listing the ConfigMaps again: {error}"),
-            }),
-        }
-    }
 }
 
 struct View<'a> {
     desired: &'a Desired,
     planned: &'a Planned,
     inventory: &'a Inventory<'a>,
-}
-
-/// Whether an empty list of ConfigMaps is one.
-#[derive(Debug, PartialEq, Eq)]
-enum Confirmed {
-    Yes,
-    No,
-    Unknown(Failure),
-}
-
-impl Confirmed {
-    fn into_failures(self) -> Vec<Failure> {
-        match self {
-            Self::Unknown(failure) => vec![failure],
-            Self::Yes | Self::No => Vec::new(),
-        }
-    }
 }
 
 /// A zone without a NAT gateway is a failure until it has one, also where only

@@ -19,6 +19,8 @@ pub struct EmulatorSettings {
     pub nat_deleting: Duration,
     /// How long a new load balancer is `provisioning`.
     pub load_balancer_provisioning: Duration,
+    /// How many items EC2 puts on a page of its lists; 0: all of them.
+    pub ec2_page_size: usize,
     /// NAT gateways made from now on end as `failed` with this `FailureCode`
     /// and `FailureMessage`.
     pub nat_failure: Option<(String, String)>,
@@ -33,6 +35,7 @@ impl Default for EmulatorSettings {
             nat_pending: Duration::from_millis(300),
             nat_deleting: Duration::from_millis(300),
             load_balancer_provisioning: Duration::from_millis(300),
+            ec2_page_size: 0,
             nat_failure: None,
             target_health: None,
         }
@@ -120,6 +123,7 @@ impl Emulators {
             "nat_pending": settings.nat_pending.as_secs_f64(),
             "nat_deleting": settings.nat_deleting.as_secs_f64(),
             "load_balancer_provisioning": settings.load_balancer_provisioning.as_secs_f64(),
+            "ec2_page_size": settings.ec2_page_size,
             "nat_failure": failure(&settings.nat_failure)?,
             "target_health": failure(&settings.target_health)?,
         });

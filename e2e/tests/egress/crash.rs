@@ -6,9 +6,8 @@ use anyhow::{Result, ensure};
 use isthmus_e2e::{EmulatorSettings, Fault, Scenario, Testbed, World, kill_after_every_call};
 use serde_json::Value;
 
-use crate::stage::{
-    BINARY, Stage, built, config_map, delete, flags, picture, routed, sorted, status, tag,
-};
+use crate::picture::{built, picture, routed, sorted};
+use crate::stage::{BINARY, Stage, config_map, delete, entries, flags, status, tag};
 
 const TWO: [&str; 2] = ["192.0.2.1", "192.0.2.2"];
 
@@ -23,10 +22,7 @@ async fn end_state(testbed: &Testbed) -> Result<String> {
     }
     if let Ok(status) = status(testbed, "partners").await {
         let ips = status["publicIPs"].as_array().map_or(0, Vec::len);
-        lines.push(format!(
-            "{ips} addresses {}",
-            Value::from(crate::stage::entries(&status))
-        ));
+        lines.push(format!("{ips} addresses {}", Value::from(entries(&status))));
     }
     lines.sort();
     Ok(lines.join("\n"))

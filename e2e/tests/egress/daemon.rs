@@ -2,73 +2,24 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
-use isthmus_e2e::{EmulatorSettings, Process};
+use anyhow::{Result, ensure};
+use isthmus_e2e::EmulatorSettings;
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::Api;
 use kube::api::{Patch, PatchParams};
 use serde_json::json;
 
-use crate::stage::{BINARY, STATUS, Stage, built, entries, eventually, routed, sorted};
+use crate::picture::{built, routed, sorted};
+use crate::process::{metric, settled};
+use crate::stage::{STATUS, Stage, entries, eventually};
 
 const IP: &str = "192.0.2.1";
 const BANK: &str = "203.0.113.0/24";
 
-impl Stage {
-    async fn serve(&self, more: &[&str]) -> Result<Process> {
-        let args = self.flags("a", more);
-        let mut process = self.testbed.command(BINARY).await?.args(&args).spawn()?;
-        process.wait_ready().await?;
-        Ok(process)
-    }
-
-    async fn until_accepted(&self, name: &str) -> Result<()> {
-        eventually(&format!("{name} accepted"), async || {
-            let entries = entries(&self.status(name).await?);
-            let all = entries.iter().all(|entry| entry.ends_with(" accepted"));
-            Ok((all && !entries.is_empty()).then_some(()))
-        })
-        .await
-    }
-}
-
-async fn metric(process: &Process, line: &str) -> Result<Option<f64>> {
-    let (_, text) = process.admin_page("/metrics").await?;
-    let found = text
-        .lines()
-        .find_map(|one| one.strip_prefix(line)?.strip_prefix(' '));
-    found
-        .map(|value| value.parse().context("a number"))
-        .transpose()
-}
-
-async fn reconciles(process: &Process) -> Result<f64> {
-    let observed = metric(
-        process,
-        r#"isthmus_reconcile_duration_seconds_count{step="observe"}"#,
-    )
-    .await?;
-    observed.context("a count")
-}
-
-/// Waits until no reconcile has looked at EC2 for some seconds.
-async fn settled(process: &Process) -> Result<f64> {
-    let mut last = reconciles(process).await?;
-    for _ in 0..20 {
-        tokio::time::sleep(Duration::from_millis(1500)).await;
-        let now = reconciles(process).await?;
-        if now == last {
-            return Ok(now);
-        }
-        last = now;
-    }
-    anyhow::bail!("it goes on for ever")
-}
-
 #[tokio::test]
 async fn changes_are_acted_on_as_they_happen() -> Result<()> {
     let stage = Stage::new().await?;
-    let process = stage.serve(&[]).await?;
+    let process = stage.serve("a", &[]).await?;
     assert_eq!(stage.testbed.gate.writes().len(), 0);
     stage.apply("partners", &[("bank", BANK)]).await?;
     stage.until_accepted("partners").await?;
@@ -106,13 +57,14 @@ async fn changes_are_acted_on_as_they_happen() -> Result<()> {
     Ok(())
 }
 
-/// A hundred changes are few reconciles, the answers that they bring none, and
-/// at rest there is nothing to pay for.
+/// A hundred changes are few reconciles, and the answers that they bring none.
 #[tokio::test]
-async fn a_burst_is_at_most_two_reconciles_and_rest_is_rest() -> Result<()> {
+async fn a_burst_is_at_most_two_reconciles() -> Result<()> {
     let stage = Stage::new().await?;
+    // Many routes at once: EC2's rates are another test's subject.
+    stage.testbed.gate.rate("ec2", "", 100_000, 100_000.0);
     stage.apply("partners", &[("bank", BANK)]).await?;
-    let process = stage.serve(&[]).await?;
+    let process = stage.serve("a", &["--aws-api-rate=1000"]).await?;
     stage.until_accepted("partners").await?;
     let before = settled(&process).await?;
 
@@ -124,10 +76,6 @@ async fn a_burst_is_at_most_two_reconciles_and_rest_is_rest() -> Result<()> {
     for n in 0..100 {
         ensure!(entries(&stage.status(&format!("list-{n}")).await?).len() == 1);
     }
-
-    stage.testbed.gate.clear();
-    tokio::time::sleep(Duration::from_secs(5)).await;
-    assert_eq!(stage.testbed.gate.calls().len(), 0, "at rest");
     process.terminate().await?;
     Ok(())
 }
@@ -141,7 +89,7 @@ async fn stage_list(stage: &Stage, n: usize) -> Result<()> {
 async fn an_answer_that_somebody_changed_is_put_back_without_a_look_at_aws() -> Result<()> {
     let stage = Stage::new().await?;
     stage.apply("partners", &[("bank", BANK)]).await?;
-    let process = stage.serve(&[]).await?;
+    let process = stage.serve("a", &[]).await?;
     stage.until_accepted("partners").await?;
     settled(&process).await?;
     let right = stage.status("partners").await?;
@@ -163,7 +111,7 @@ async fn an_answer_that_somebody_changed_is_put_back_without_a_look_at_aws() -> 
 async fn drift_is_seen_at_the_resync() -> Result<()> {
     let stage = Stage::new().await?;
     stage.apply("partners", &[("bank", BANK)]).await?;
-    let process = stage.serve(&["--resync-interval=3s"]).await?;
+    let process = stage.serve("a", &["--resync-interval=3s"]).await?;
     stage.until_accepted("partners").await?;
     stage.delete_route(&stage.table("a"), BANK).await?;
     let expected = sorted(&[built("a", IP), routed("a", &[BANK])]);
@@ -188,12 +136,12 @@ async fn what_was_deleted_meanwhile_goes_at_the_next_full_list() -> Result<()> {
     let stage = Stage::new().await?;
     stage.apply("partners", &[("bank", BANK)]).await?;
     stage.apply("others", &[("tax", "198.51.100.0/24")]).await?;
-    let process = stage.serve(&[]).await?;
+    let process = stage.serve("a", &[]).await?;
     stage.until_accepted("partners").await?;
     stage.until_accepted("others").await?;
     process.kill().await?;
     stage.delete("others").await?;
-    let process = stage.serve(&[]).await?;
+    let process = stage.serve("a", &[]).await?;
     let expected = sorted(&[built("a", IP), routed("a", &[BANK])]);
     eventually("one route", async || {
         Ok((stage.picture().await? == expected).then_some(()))
@@ -227,7 +175,7 @@ async fn a_nat_gateway_on_its_way_keeps_nobody_waiting() -> Result<()> {
     stage.testbed.emulators().configure(&slow).await?;
     stage.apply("partners", &[("bank", BANK)]).await?;
     // Ready while EC2 is not: the first reconcile has ended.
-    let process = stage.serve(&[]).await?;
+    let process = stage.serve("a", &[]).await?;
     eventually("a pending entry", async || {
         let status = stage.status("partners").await?;
         let pending = entries(&status) == ["203.0.113.0/24 pending NatGateway"];
@@ -259,7 +207,7 @@ async fn without_its_label_a_config_map_has_no_answer_and_no_route() -> Result<(
     let stage = Stage::new().await?;
     stage.apply("partners", &[("bank", BANK)]).await?;
     stage.apply("others", &[("tax", "198.51.100.0/24")]).await?;
-    let process = stage.serve(&[]).await?;
+    let process = stage.serve("a", &[]).await?;
     stage.until_accepted("partners").await?;
     stage.until_accepted("others").await?;
     let maps: Api<ConfigMap> = Api::namespaced(stage.testbed.kube(), "shop");

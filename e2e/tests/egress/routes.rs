@@ -2,7 +2,8 @@
 
 use anyhow::{Context, Result};
 
-use crate::stage::{Stage, built, entries, is_gone, routed, sorted, tag};
+use crate::picture::{built, is_gone, routed, sorted};
+use crate::stage::{Stage, entries, tag};
 
 const IP: &str = "192.0.2.1";
 const BANK: &str = "203.0.113.0/24";

@@ -3,7 +3,8 @@
 use anyhow::{Context, Result};
 use serde_json::json;
 
-use crate::stage::{CLUSTER_TAG, Stage, built, entries, routed, sorted};
+use crate::picture::{CLUSTER_TAG, built, routed, sorted};
+use crate::stage::{BINARY, Stage, entries};
 
 const IP: &str = "192.0.2.1";
 
@@ -159,7 +160,7 @@ async fn the_vpc_is_found_without_being_told() -> Result<()> {
     args.retain(|flag| !flag.starts_with("--vpc-id"));
     let finished = stage
         .testbed
-        .command(crate::stage::BINARY)
+        .command(BINARY)
         .await?
         .args(&args)
         .run()

@@ -1,12 +1,13 @@
 //! An independent look at a plan before it is carried out.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
+use ipnet::Ipv4Net;
 use isthmus_core::{Effect, RemovalLimit, Step, Withheld};
 
 use crate::inventory::is_dmz;
 use crate::plan::because;
-use crate::{EgressAction, Handle, Inventory, NatState, Planned, Target, withheld};
+use crate::{EgressAction, Handle, Inventory, NatState, Planned, Route, Target, withheld};
 
 /// A step that would have broken an invariant; it has been withheld. That is a
 /// mistake in the planner, so it is worth an error in the log.
@@ -31,24 +32,21 @@ pub fn check(
     confirmed_empty: bool,
 ) -> Vec<Unsafe> {
     let mut found = Vec::new();
-    for step in planned
-        .plan
-        .steps
-        .iter_mut()
-        .filter(|step| step.withheld.is_none())
-    {
-        if let Some(why) = broken_invariant(&step.action, inventory) {
+    let facts = Facts::new(inventory);
+    let steps = planned.plan.steps.iter_mut();
+    for step in steps.filter(|step| step.withheld.is_none()) {
+        if let Some(why) = facts.broken_invariant(&step.action) {
             let shown = step.to_string();
             found.push(Unsafe { step: shown, why });
             step.withheld = Some(because(withheld::UNSAFE, why));
         } else if !confirmed_empty && is_removal(step) {
             step.withheld = Some(because(
                 withheld::EMPTY_LIST,
-                "the list of ConfigMaps is empty and no second list has confirmed it",
+                "the list of ConfigMaps is empty and no later list has confirmed it",
             ));
         }
     }
-    let managed = managed(inventory);
+    let managed = facts.managed();
     let _: Option<Withheld> = planned.plan.guard_removals(limit, managed);
     found
 }
@@ -58,152 +56,170 @@ fn is_removal(step: &Step<EgressAction>) -> bool {
     step.action.effect() == Effect::Remove
 }
 
-/// How many things the removal limit is a share of: networks routed, and addresses.
-fn managed(inventory: &Inventory<'_>) -> usize {
-    let tables = inventory.observed.route_tables.values();
-    let networks: BTreeSet<_> = tables
-        .flat_map(|table| {
-            table
-                .routes
-                .iter()
-                .filter(|route| inventory.owns_route(table, route))
-        })
-        .map(|route| route.destination)
-        .collect();
-    let addresses: usize = inventory
-        .zones
-        .values()
-        .map(|holdings| holdings.addresses.len())
-        .sum();
-    networks.len() + addresses
-}
-
-fn broken_invariant(action: &EgressAction, inventory: &Inventory<'_>) -> Option<&'static str> {
-    let observed = inventory.observed;
-    let owned = |tags: Option<&crate::Tags>| tags.is_some_and(|tags| inventory.owns(tags));
-    let subnet = |id: &str| owned(observed.subnets.get(id).map(|subnet| &subnet.tags));
-    let table = |id: &str| {
-        let table = observed.route_tables.get(id);
-        owned(table.map(|table| &table.tags)) && !table.is_some_and(is_dmz)
-    };
-    let nat = |id: &str| owned(observed.nat_gateways.get(id).map(|nat| &nat.tags));
-    let address = |id: &str| owned(observed.addresses.get(id).map(|address| &address.tags));
-    let named = |id: &str| {
-        inventory
-            .config
-            .zones
-            .iter()
-            .any(|zone| zone.adopt.as_deref() == Some(id))
-    };
-    let handle = |handle: &Handle, owned: &dyn Fn(&str) -> bool| match handle {
-        Handle::New => true,
-        Handle::Existing(id) => owned(id),
-    };
-    let own = match action {
-        EgressAction::CreateSubnet { .. }
-        | EgressAction::CreateRouteTable { .. }
-        | EgressAction::AllocateAddress { .. } => true,
-        EgressAction::CreateDefaultRoute { table: id, .. } => handle(id, &table),
-        EgressAction::ReplaceDefaultRoute { table: id, .. }
-        | EgressAction::Disassociate { table: id, .. }
-        | EgressAction::DeleteRouteTable { table: id, .. } => table(id),
-        EgressAction::Associate {
-            table: t,
-            subnet: s,
-            ..
-        } => handle(t, &table) && handle(s, &subnet),
-        EgressAction::ReplaceAssociation {
-            association,
-            table: t,
-            ..
-        } => handle(t, &table) && subnet(associated_subnet(inventory, association)),
-        EgressAction::Tag { id, .. } => {
-            subnet(id) || table(id) || nat(id) || address(id) || named(id)
-        }
-        EgressAction::CreateNatGateway {
-            subnet: s,
-            allocation,
-            ..
-        } => handle(s, &subnet) && handle(allocation, &|_| true),
-        EgressAction::DeleteNatGateway { nat: id, .. } => {
-            return (!nat(id))
-                .then_some(NOT_OURS)
-                .or_else(|| carries(inventory, id));
-        }
-        EgressAction::DeleteSubnet { subnet: id, .. } => subnet(id),
-        EgressAction::ReleaseAddress { allocation, .. } => {
-            address(allocation) && !named(allocation)
-        }
-        EgressAction::CreateRoute {
-            table,
-            nat,
-            network,
-            ..
-        } => {
-            let routes = observed
-                .route_tables
-                .get(table)
-                .map(|table| table.routes.as_slice());
-            let free =
-                routes.is_some_and(|all| all.iter().all(|route| route.destination != *network));
-            return (!free)
-                .then_some("the network is routed already")
-                .or_else(|| works(inventory, nat));
-        }
-        EgressAction::ReplaceRoute {
-            table,
-            nat,
-            network,
-            ..
-        } => {
-            let own = owns_route(inventory, table, network);
-            return (!own).then_some(NOT_OURS).or_else(|| works(inventory, nat));
-        }
-        EgressAction::DeleteRoute { table, network, .. } => owns_route(inventory, table, network),
-    };
-    (!own).then_some(NOT_OURS)
+/// What was observed, as the questions need it.
+struct Facts<'a> {
+    inventory: &'a Inventory<'a>,
+    /// The routes of each table by destination, and whether they are ours.
+    routes: BTreeMap<&'a str, BTreeMap<Ipv4Net, (&'a Route, bool)>>,
 }
 
 const NOT_OURS: &str = "it would change what does not carry this cluster's ownership tags";
 
-fn works(inventory: &Inventory<'_>, nat: &str) -> Option<&'static str> {
-    let available = inventory
-        .observed
-        .nat_gateways
-        .get(nat)
-        .is_some_and(|gateway| {
-            gateway.state == NatState::Available && inventory.owns(&gateway.tags)
+impl<'a> Facts<'a> {
+    fn new(inventory: &'a Inventory<'a>) -> Self {
+        let tables = inventory.observed.route_tables.iter();
+        let routes = tables.map(|(id, table)| {
+            let routes = table.routes.iter();
+            let routes = routes.map(|r| (r.destination, (r, inventory.owns_route(table, r))));
+            (id.as_str(), routes.collect())
         });
-    (!available)
-        .then_some("it would lead traffic to a NAT gateway that does not work or is not ours")
+        Self {
+            inventory,
+            routes: routes.collect(),
+        }
+    }
+
+    /// How many things the removal limit is a share of: networks routed, and addresses.
+    fn managed(&self) -> usize {
+        let routes = self.routes.values().flatten();
+        let networks: BTreeSet<_> = routes
+            .filter(|(_, (_, own))| *own)
+            .map(|(network, _)| network)
+            .collect();
+        let zones = self.inventory.zones.values();
+        let addresses: usize = zones.map(|holdings| holdings.addresses.len()).sum();
+        networks.len() + addresses
+    }
+
+    fn broken_invariant(&self, action: &EgressAction) -> Option<&'static str> {
+        match action {
+            EgressAction::CreateRoute {
+                table,
+                nat,
+                network,
+                ..
+            } => {
+                let routes = self.routes.get(table.as_str());
+                let free = routes.is_some_and(|routes| !routes.contains_key(network));
+                (!free)
+                    .then_some("the network is routed already")
+                    .or_else(|| self.works(nat))
+            }
+            EgressAction::ReplaceRoute {
+                table,
+                nat,
+                network,
+                ..
+            } => (!self.owns_route(table, network))
+                .then_some(NOT_OURS)
+                .or_else(|| self.works(nat)),
+            EgressAction::DeleteNatGateway { nat, .. } => (!self.owns_nat(nat))
+                .then_some(NOT_OURS)
+                .or_else(|| self.carries(nat)),
+            other => (!self.owns(other)).then_some(NOT_OURS),
+        }
+    }
+
+    /// Whether everything that a step changes is ours.
+    fn owns(&self, action: &EgressAction) -> bool {
+        match action {
+            EgressAction::CreateSubnet { .. }
+            | EgressAction::CreateRouteTable { .. }
+            | EgressAction::AllocateAddress { .. } => true,
+            EgressAction::CreateDefaultRoute { table, .. } => {
+                new_or(table, |id| self.owns_table(id))
+            }
+            EgressAction::ReplaceDefaultRoute { table, .. }
+            | EgressAction::Disassociate { table, .. }
+            | EgressAction::DeleteRouteTable { table, .. } => self.owns_table(table),
+            EgressAction::Associate { table, subnet, .. } => {
+                new_or(table, |id| self.owns_table(id)) && new_or(subnet, |id| self.owns_subnet(id))
+            }
+            EgressAction::ReplaceAssociation {
+                association, table, ..
+            } => {
+                let subnet = associated_subnet(self.inventory, association);
+                new_or(table, |id| self.owns_table(id)) && self.owns_subnet(subnet)
+            }
+            EgressAction::Tag { id, .. } => {
+                let network = self.owns_subnet(id) || self.owns_table(id) || self.owns_nat(id);
+                network || self.owns_address(id) || self.handed_over(id)
+            }
+            EgressAction::CreateNatGateway { subnet, .. } => {
+                new_or(subnet, |id| self.owns_subnet(id))
+            }
+            EgressAction::DeleteSubnet { subnet, .. } => self.owns_subnet(subnet),
+            EgressAction::ReleaseAddress { allocation, .. } => {
+                self.owns_address(allocation) && !self.handed_over(allocation)
+            }
+            EgressAction::DeleteRoute { table, network, .. } => self.owns_route(table, network),
+            EgressAction::CreateRoute { .. }
+            | EgressAction::ReplaceRoute { .. }
+            | EgressAction::DeleteNatGateway { .. } => false,
+        }
+    }
+
+    fn owned(&self, tags: Option<&crate::Tags>) -> bool {
+        tags.is_some_and(|tags| self.inventory.owns(tags))
+    }
+
+    fn owns_subnet(&self, id: &str) -> bool {
+        let subnet = self.inventory.observed.subnets.get(id);
+        self.owned(subnet.map(|subnet| &subnet.tags))
+    }
+
+    /// The operator's tables are never ours, whatever their tags.
+    fn owns_table(&self, id: &str) -> bool {
+        let table = self.inventory.observed.route_tables.get(id);
+        self.owned(table.map(|table| &table.tags)) && !table.is_some_and(is_dmz)
+    }
+
+    fn owns_nat(&self, id: &str) -> bool {
+        let nat = self.inventory.observed.nat_gateways.get(id);
+        self.owned(nat.map(|nat| &nat.tags))
+    }
+
+    fn owns_address(&self, id: &str) -> bool {
+        let address = self.inventory.observed.addresses.get(id);
+        self.owned(address.map(|address| &address.tags))
+    }
+
+    fn owns_route(&self, table: &str, network: &Ipv4Net) -> bool {
+        let route = self
+            .routes
+            .get(table)
+            .and_then(|routes| routes.get(network));
+        route.is_some_and(|(_, own)| *own)
+    }
+
+    /// Whether `--eip-allocation-id` names an address.
+    fn handed_over(&self, allocation: &str) -> bool {
+        let mut zones = self.inventory.config.zones.iter();
+        zones.any(|zone| zone.adopt.as_deref() == Some(allocation))
+    }
+
+    fn works(&self, nat: &str) -> Option<&'static str> {
+        let gateway = self.inventory.observed.nat_gateways.get(nat);
+        let available = gateway.is_some_and(|nat| nat.state == NatState::Available);
+        (!available || !self.owns_nat(nat))
+            .then_some("it would lead traffic to a NAT gateway that does not work or is not ours")
+    }
+
+    fn carries(&self, nat: &str) -> Option<&'static str> {
+        let leads = Target::NatGateway(nat.to_owned());
+        let mut routes = self.routes.values().flat_map(BTreeMap::values);
+        let used = routes.any(|(route, _)| route.target == leads);
+        let gateway = self.inventory.observed.nat_gateways.get(nat);
+        let failed = gateway.is_some_and(|nat| nat.state == NatState::Failed);
+        (used && !failed).then_some("it would delete a NAT gateway that routes lead to")
+    }
 }
 
-fn carries(inventory: &Inventory<'_>, nat: &str) -> Option<&'static str> {
-    let routes = inventory
-        .observed
-        .route_tables
-        .values()
-        .flat_map(|table| &table.routes);
-    let used = routes
-        .map(|route| &route.target)
-        .any(|target| *target == Target::NatGateway(nat.to_owned()));
-    let failed = inventory
-        .observed
-        .nat_gateways
-        .get(nat)
-        .is_some_and(|nat| nat.state == NatState::Failed);
-    (used && !failed).then_some("it would delete a NAT gateway that routes lead to")
-}
-
-fn owns_route(inventory: &Inventory<'_>, table: &str, network: &ipnet::Ipv4Net) -> bool {
-    inventory
-        .observed
-        .route_tables
-        .get(table)
-        .is_some_and(|table| {
-            let mut routes = table.routes.iter();
-            routes.any(|route| route.destination == *network && inventory.owns_route(table, route))
-        })
+fn new_or(handle: &Handle, owned: impl Fn(&str) -> bool) -> bool {
+    match handle {
+        Handle::New => true,
+        Handle::Existing(id) => owned(id),
+    }
 }
 
 fn associated_subnet<'a>(inventory: &Inventory<'a>, association: &str) -> &'a str {

@@ -17,6 +17,9 @@ pub struct Config {
     pub max_routes_per_table: usize,
     /// Give Elastic IPs back that are no longer used: `--release-eips`.
     pub release_addresses: bool,
+    /// Keep the NAT gateways of the zones while nobody asks for anything:
+    /// `--keep-nat-gateways`.
+    pub keep_nat_gateways: bool,
     /// Whose everything is.
     pub ownership: Ownership,
     /// `--additional-stack-tags`, on everything that is made.

@@ -35,8 +35,8 @@ pub struct Planned {
     pub problems: BTreeMap<String, (&'static str, String)>,
     /// What the ConfigMaps' authors should know: conflicts, quotas, zones.
     pub rejections: Vec<Rejection>,
-    /// How each network stands in each route table that gets routes.
-    pub routes: BTreeMap<(String, Ipv4Net), RouteState>,
+    /// How each network stands in each route table that gets routes, by the table's id.
+    pub routes: BTreeMap<String, BTreeMap<Ipv4Net, RouteState>>,
 }
 
 impl Planned {
@@ -103,7 +103,7 @@ pub fn plan(desired: &Desired, inventory: &Inventory<'_>, now: UnixTime) -> Plan
 
 /// When to look again, if AWS is not done yet or this plan was not all of it.
 ///
-/// `NAT gateways` in transition are looked at after half their age, so soon at
+/// NAT gateways in transition are looked at after half their age, so soon at
 /// first and every 15 seconds in the end.
 #[must_use]
 pub fn pause(
@@ -112,7 +112,8 @@ pub fn pause(
     now: UnixTime,
 ) -> Option<Duration> {
     const SOON: Duration = Duration::from_millis(200);
-    const MOST: u64 = 15;
+    const FIRST: u64 = 250;
+    const MOST: u64 = 15_000;
     let waits = |step: &Step<EgressAction>| {
         let reason = step.withheld.as_ref().map(|why| why.reason);
         matches!(reason, Some(withheld::PENDING | withheld::QUOTA))
@@ -141,7 +142,7 @@ pub fn pause(
     });
     let youngest = in_transition.max().map(|since| {
         let age = u64::try_from(now.saturating_sub(since)).unwrap_or(0);
-        Duration::from_secs((age / 2).clamp(1, MOST))
+        Duration::from_millis((age * 500).clamp(FIRST, MOST))
     });
     let retry = inventory
         .config

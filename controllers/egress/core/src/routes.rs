@@ -1,6 +1,6 @@
 //! The routes in the tables tagged `Type=dmz`.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use ipnet::Ipv4Net;
 use isthmus_core::{ObjectRef, Step, Withheld};
@@ -8,6 +8,7 @@ use isthmus_core::{ObjectRef, Step, Withheld};
 use crate::plan::Planned;
 use crate::{Desired, EgressAction, Inventory, Route, Target};
 
+mod removal;
 mod table;
 
 use table::OneTable;
@@ -47,29 +48,12 @@ pub(crate) fn plan_routes(planned: &mut Planned, desired: &Desired, inventory: &
     let mut drafts = Drafts::default();
     let mut served = false;
     for table in inventory.dmz_tables() {
-        let own: BTreeMap<Ipv4Net, &Route> = table
-            .table
-            .routes
-            .iter()
-            .filter(|route| inventory.owns_route(table.table, route))
-            .map(|route| (route.destination, route))
-            .collect();
-        let one = OneTable {
-            desired,
-            inventory,
-            table,
-            own,
-        };
-        if table.zone.is_some() {
+        let one = OneTable::new(desired, inventory, table);
+        if let Some(zone) = table.zone {
             served = true;
-            let states = one.known_zone(&mut drafts);
+            let states = one.known_zone(&mut drafts, zone);
             one.say(planned, &states);
-            let id = table.id.to_owned();
-            planned.routes.extend(
-                states
-                    .into_iter()
-                    .map(|(network, state)| ((id.clone(), network), state)),
-            );
+            planned.routes.insert(table.id.to_owned(), states);
         } else {
             one.unknown_zone(&mut drafts);
             let zones: Vec<_> = inventory

@@ -6,7 +6,16 @@ use ipnet::Ipv4Net;
 use isthmus_core::ObjectRef;
 use serde::{Deserialize, Serialize};
 
-use crate::{Desired, Entry, Inventory, Planned, RouteState, Stance, Zone, withheld};
+use crate::{Desired, Inventory, Planned, Stance, Zone};
+
+mod verdict;
+
+use verdict::View;
+
+/// How many bytes of entries an answer has at most.
+const MOST_BYTES: usize = 100_000;
+/// About how many bytes of an entry are names and punctuation.
+const NAMES_BYTES: usize = 80;
 
 /// What has become of one ConfigMap. It holds no time, so it changes only when
 /// something does.
@@ -15,6 +24,9 @@ use crate::{Desired, Entry, Inventory, Planned, RouteState, Stance, Zone, withhe
 pub struct Status {
     /// Every entry, in the order of the keys.
     pub entries: Vec<EntryStatus>,
+    /// How many more entries there are, where all would not fit in an annotation.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub entries_left_out: usize,
     /// The public addresses that traffic to the accepted entries comes from;
     /// empty while no entry is accepted.
     #[serde(rename = "publicIPs")]
@@ -95,31 +107,6 @@ pub struct RouteFailure {
     pub message: String,
 }
 
-struct Verdict {
-    state: EntryState,
-    reason: Option<&'static str>,
-    message: Option<String>,
-}
-
-impl Verdict {
-    fn accepted(message: Option<String>) -> Self {
-        Self {
-            state: EntryState::Accepted,
-            reason: None,
-            message,
-        }
-    }
-
-    fn new(state: EntryState, reason: &'static str, message: impl Into<String>) -> Self {
-        let message = Some(message.into());
-        Self {
-            state,
-            reason: Some(reason),
-            message,
-        }
-    }
-}
-
 /// The status of every ConfigMap, in the order of namespace and name.
 #[must_use]
 pub fn status(
@@ -133,13 +120,10 @@ pub fn status(
     } else {
         Vec::new()
     };
-    let view = View {
-        planned,
-        inventory,
-        applied,
-    };
+    let view = View::new(planned, inventory, applied);
     let all = desired.lists.iter().map(|list| {
-        let entries: Vec<_> = list.entries.iter().map(|entry| view.entry(entry)).collect();
+        let entries = list.entries.iter().map(|entry| view.entry(entry)).collect();
+        let (entries, entries_left_out) = that_fit(entries);
         let wanted = list.entries.iter().any(|entry| entry.network.is_ok());
         let zones = if wanted { zones.clone() } else { Vec::new() };
         let public_ips = zones
@@ -150,12 +134,50 @@ pub fn status(
             list.object.clone(),
             Status {
                 entries,
+                entries_left_out,
                 public_ips,
                 zones,
             },
         )
     });
     all.collect()
+}
+
+/// What fits in an annotation, in the order of the keys: Kubernetes allows
+/// [256 KiB](https://kubernetes.io/docs/concepts/overview/working-with-objects/annotations/)
+/// for all of an object. Accepted entries are left out before others.
+fn that_fit(mut entries: Vec<EntryStatus>) -> (Vec<EntryStatus>, usize) {
+    let all = entries.len();
+    let mut excess = entries
+        .iter()
+        .map(EntryStatus::size)
+        .sum::<usize>()
+        .saturating_sub(MOST_BYTES);
+    for accepted in [true, false] {
+        while excess > 0
+            && let Some(last) = entries
+                .iter()
+                .rposition(|entry| (entry.state == EntryState::Accepted) == accepted)
+        {
+            excess = excess.saturating_sub(entries.remove(last).size());
+        }
+    }
+    let left_out = all - entries.len();
+    (entries, left_out)
+}
+
+impl EntryStatus {
+    /// About how many bytes it takes as JSON.
+    fn size(&self) -> usize {
+        let texts = [&self.network, &self.reason, &self.message];
+        let texts = texts.into_iter().flatten().map(String::len);
+        NAMES_BYTES + self.key.len() + self.value.len() + texts.sum::<usize>()
+    }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "what serde calls")]
+fn is_zero(number: &usize) -> bool {
+    *number == 0
 }
 
 fn zone_statuses(planned: &Planned, inventory: &Inventory<'_>) -> Vec<ZoneStatus> {
@@ -189,97 +211,58 @@ fn zone_status(zone: &Zone, planned: &Planned, inventory: &Inventory<'_>) -> Zon
     }
 }
 
-struct View<'a> {
-    planned: &'a Planned,
-    inventory: &'a Inventory<'a>,
-    applied: &'a Applied,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-impl View<'_> {
-    fn entry(&self, entry: &Entry) -> EntryStatus {
-        let verdict = match &entry.network {
-            Err(refusal) => Verdict::new(
-                EntryState::Rejected,
-                refusal.reason,
-                refusal.message.clone(),
-            ),
-            Ok(network) => self.network(network),
-        };
+    fn entry(n: usize, state: EntryState) -> EntryStatus {
         EntryStatus {
-            key: entry.key.clone(),
-            value: entry.value.clone(),
-            network: entry.network.as_ref().ok().map(Ipv4Net::to_string),
-            state: verdict.state,
-            reason: verdict.reason.map(str::to_owned),
-            message: verdict.message,
+            key: format!("key-{n:05}"),
+            value: "203.0.113.0/24".into(),
+            network: Some("203.0.113.0/24".into()),
+            state,
+            reason: None,
+            message: None,
         }
     }
 
-    /// The worst verdict of all tables.
-    fn network(&self, network: &Ipv4Net) -> Verdict {
-        let tables = self
-            .inventory
-            .dmz_tables()
-            .filter(|table| table.zone.is_some());
-        let verdicts = tables.map(|table| self.in_table(table.id, network));
-        verdicts
-            .reduce(|worst, next| {
-                if next.state > worst.state {
-                    next
+    #[test]
+    fn an_answer_fits_in_an_annotation_and_what_is_wrong_is_in_it() {
+        let all = (0..10_000).map(|n| {
+            let wrong = n % 1000 == 999;
+            entry(
+                n,
+                if wrong {
+                    EntryState::Rejected
                 } else {
-                    worst
-                }
-            })
-            .unwrap_or_else(|| {
-                let vpc = &self.inventory.observed.vpc.id;
-                let message = format!("no route table of {vpc} gets routes");
-                Verdict::new(EntryState::Pending, Planned::NO_ROUTE_TABLE, message)
-            })
+                    EntryState::Accepted
+                },
+            )
+        });
+        let (entries, entries_left_out) = that_fit(all.collect());
+        let rejected = entries
+            .iter()
+            .filter(|entry| entry.state == EntryState::Rejected);
+        assert_eq!(rejected.count(), 10);
+        assert_eq!(entries.len() + entries_left_out, 10_000);
+        assert_eq!(entries[0].key, "key-00000");
+        let status = Status {
+            entries,
+            entries_left_out,
+            public_ips: Vec::new(),
+            zones: Vec::new(),
+        };
+        let text = serde_json::to_string(&status).unwrap_or_default();
+        assert!((60_000..100_000).contains(&text.len()), "{}", text.len());
+        assert!(text.contains("entriesLeftOut"));
     }
 
-    fn in_table(&self, table: &str, network: &Ipv4Net) -> Verdict {
-        let key = (table.to_owned(), *network);
-        if let Some(failure) = self.applied.failed.get(&key) {
-            let reason = if failure.quota {
-                withheld::QUOTA
-            } else {
-                "Failed"
-            };
-            return Verdict::new(
-                EntryState::Pending,
-                reason,
-                format!("{table}: {}", failure.message),
-            );
-        }
-        match self.planned.routes.get(&key) {
-            Some(RouteState::InPlace) => Verdict::accepted(None),
-            Some(RouteState::Planned) if self.applied.done.contains(&key) => {
-                Verdict::accepted(None)
-            }
-            Some(RouteState::CoveredBy(cover)) => match self.in_table(table, cover) {
-                accepted if accepted.state == EntryState::Accepted => {
-                    Verdict::accepted(Some(format!("part of {cover}, which is asked for too")))
-                }
-                verdict => verdict,
-            },
-            Some(RouteState::Planned) | None => Verdict::new(
-                EntryState::Pending,
-                "Route",
-                format!("{table} has no route for it yet"),
-            ),
-            Some(RouteState::Waiting(why)) => {
-                Verdict::new(EntryState::Pending, "NatGateway", format!("{table}: {why}"))
-            }
-            Some(RouteState::Quota) => Verdict::new(
-                EntryState::Pending,
-                withheld::QUOTA,
-                format!("{table} is full; it is routed as soon as there is room"),
-            ),
-            Some(RouteState::Conflict(target)) => Verdict::new(
-                EntryState::Conflict,
-                Planned::ROUTE_CONFLICT,
-                format!("{table} has a route for it to {target}, which is not ours"),
-            ),
-        }
+    #[test]
+    fn a_list_of_wrong_entries_fits_too() {
+        let all = (0..10_000).map(|n| entry(n, EntryState::Rejected));
+        let (entries, left_out) = that_fit(all.collect());
+        assert!(!entries.is_empty() && left_out > 0);
+        let (entries, left_out) = that_fit(vec![entry(1, EntryState::Accepted)]);
+        assert_eq!((entries.len(), left_out), (1, 0));
     }
 }

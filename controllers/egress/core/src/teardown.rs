@@ -19,6 +19,7 @@ pub(crate) fn plan_teardown(planned: &mut Planned, stance: Stance, inventory: &I
         match (inventory.config.zone(name), stance) {
             (Some(zone), Stance::Build) => place.surplus(planned, zone),
             (Some(_), Stance::Keep) => {}
+            (Some(_), Stance::Remove) if inventory.config.keep_nat_gateways => {}
             (Some(_), Stance::Remove) => place.all(planned, "no ConfigMap asks for it"),
             (None, _) => place.all(planned, "its zone is not one of --aws-az"),
         }

@@ -1,21 +1,17 @@
 //! Building and repairing one zone: subnet, route table, address, NAT gateway.
 
 mod nat_gateway;
+mod obstacle;
 
-use ipnet::Ipv4Net;
 use isthmus_core::ObjectRef;
 
-use crate::entry::overlap;
-use crate::inventory::WantedAddress;
-use crate::plan::Planned;
-use crate::{EgressAction, Handle, Holdings, Inventory, Tags, Target, UnixTime, Zone, tags};
+use crate::plan::{Planned, because};
+use crate::{
+    EgressAction, Handle, Holdings, Inventory, Subnet, Tags, Target, UnixTime, Zone, tags, withheld,
+};
 
 pub(crate) use nat_gateway::retry_at;
-
-/// The Event's reason for a zone that cannot be built as the flags say.
-const ZONE_BLOCKED: &str = "ZoneBlocked";
-/// The Event's reason for an Elastic IP that something else uses.
-const ADDRESS_IN_USE: &str = "AddressInUse";
+use obstacle::obstacle;
 
 /// Adds the steps that a zone needs to have a working NAT gateway; none if it has.
 pub(crate) fn build(
@@ -44,60 +40,6 @@ pub(crate) fn build(
     place.table(planned, &subnet, gateway);
     let allocation = place.address(planned);
     place.nat_gateway(planned, subnet, allocation, now);
-}
-
-/// What keeps a zone from being built, or the internet gateway to build it on.
-fn obstacle<'a>(
-    inventory: &'a Inventory<'_>,
-    holdings: &Holdings<'_>,
-    zone: &Zone,
-) -> Result<&'a str, (&'static str, String)> {
-    let name = &zone.name;
-    let blocked = |why: String| Err((ZONE_BLOCKED, format!("zone {name}: {why}")));
-    let observed = inventory.observed;
-    let vpc = &observed.vpc;
-    let Some(gateway) = &observed.internet_gateway else {
-        return blocked(format!("no internet gateway is attached to {}", vpc.id));
-    };
-    if holdings.subnets.is_empty() {
-        let cidr = &zone.nat_cidr;
-        if !vpc.cidrs.iter().any(|own| own.contains(cidr)) {
-            let own: Vec<_> = vpc.cidrs.iter().map(Ipv4Net::to_string).collect();
-            return blocked(format!(
-                "--aws-nat-cidr-block {cidr} is not in a network of {} ({})",
-                vpc.id,
-                own.join(", ")
-            ));
-        }
-        let taken = observed
-            .subnets
-            .iter()
-            .find(|(_, subnet)| overlap(&subnet.cidr, cidr));
-        if let Some((id, subnet)) = taken {
-            return blocked(format!(
-                "--aws-nat-cidr-block {cidr} overlaps with {} of {id}, which is not its NAT subnet",
-                subnet.cidr
-            ));
-        }
-    }
-    match inventory.address(zone) {
-        WantedAddress::Missing(id) => blocked(format!(
-            "--eip-allocation-id {id} does not exist in this region"
-        )),
-        WantedAddress::Existing(id, address) if inventory.current(zone).is_none() => {
-            match inventory.held_by_other(id) {
-                Some(holder) => Err((
-                    ADDRESS_IN_USE,
-                    format!(
-                        "zone {name}: Elastic IP {} ({id}) is attached to {holder}; detach it there",
-                        address.public_ip
-                    ),
-                )),
-                None => Ok(gateway),
-            }
-        }
-        _ => Ok(gateway),
-    }
 }
 
 /// The NAT subnet of a zone: the one with the NAT gateway in it, else the one of
@@ -182,9 +124,27 @@ impl<'a> Place<'_, 'a> {
             );
             return Handle::New;
         };
-        let present = &self.holdings.subnets[id].tags;
-        self.tag(planned, ("subnet", id), &self.required(), present);
+        let subnet = self.holdings.subnets[id];
+        self.tag(planned, ("subnet", id), &self.required(), &subnet.tags);
+        if subnet.cidr != self.zone.nat_cidr {
+            self.stays(planned, id, subnet);
+        }
         Handle::Existing(id.to_owned())
+    }
+
+    /// A NAT gateway cannot move to another subnet, and its address cannot be in
+    /// two: the zone would be without it for minutes. So another
+    /// `--aws-nat-cidr-block` waits until the zone is built anew.
+    fn stays(&self, planned: &mut Planned, id: &str, subnet: &Subnet) {
+        let why = format!(
+            "{id} with {} is its NAT subnet and stays until the zone is built anew",
+            subnet.cidr
+        );
+        let action = EgressAction::CreateSubnet {
+            zone: self.name(),
+            cidr: self.zone.nat_cidr,
+        };
+        planned.hold(action, &[], because(withheld::IN_USE, why));
     }
 
     fn table(&self, planned: &mut Planned, subnet: &Handle, gateway: &str) {

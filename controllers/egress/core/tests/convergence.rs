@@ -7,29 +7,15 @@ mod world;
 use std::collections::{BTreeMap, BTreeSet};
 
 use egress_core::{
-    Config, EntryState, Inventory, NatGateway, NatState, Observed, RouteTable, Snapshot, Target,
-    check, desired, pause, plan, status, tags,
+    Config, EntryState, Inventory, NatState, Observed, RouteTable, Snapshot, Target, check,
+    desired, pause, plan, status, tags,
 };
 use ipnet::Ipv4Net;
 use isthmus_core::RemovalLimit;
 use proptest::prelude::*;
-use proptest::sample::subsequence;
 
+use world::any::{config, disturb, lists, tables, zones};
 use world::ec2::{Ec2, Made, foreign};
-use world::{Flags, dmz_tags, empty, list, network, route};
-
-const NETWORKS: [&str; 8] = [
-    "203.0.112.0/22",
-    "203.0.112.0/23",
-    "203.0.113.0/24",
-    "203.0.113.7/32",
-    "198.51.100.0/24",
-    "192.0.2.0/24",
-    "192.0.2.128/25",
-    "52.94.0.0/16",
-];
-const ZONES: [&str; 3] = ["eu-central-1a", "eu-central-1b", "eu-central-1c"];
-const REFUSED: [&str; 4] = ["10.0.0.0/8", "0.0.0.0/0", "nonsense", "2001:db8::/32"];
 
 /// A run from reading to writing that is cut off after `steps` steps. The next
 /// step, if any, is carried out and its answer lost, as when the process is killed.
@@ -166,118 +152,6 @@ fn assert_right(ec2: &Ec2, config: &Config, snapshot: &Snapshot) {
     }
 }
 
-fn config(zones: &[&str]) -> Config {
-    let flags = Flags {
-        aws_az: zones.iter().map(|zone| (*zone).to_owned()).collect(),
-        // By zone and not by place, so that a zone keeps its network.
-        aws_nat_cidr_block: zones
-            .iter()
-            .map(|zone| format!("10.20.255.{}/28", 16 * (zone.as_bytes()[12] - b'a')))
-            .collect(),
-        ..Flags::default()
-    };
-    flags.config()
-}
-
-prop_compose! {
-    fn lists()(
-        values in prop::collection::btree_map(0_u8..4, (subsequence(NETWORKS.to_vec(), 0..5), subsequence(REFUSED.to_vec(), 0..2)), 0..4),
-    ) -> Snapshot {
-        Snapshot::new(values.into_iter().map(|(n, (good, bad))| {
-            let data = good.iter().chain(&bad).enumerate().map(|(k, v)| (format!("k{k}"), (*v).to_owned()));
-            list("shop", &format!("list-{n}"), data.collect())
-        }))
-    }
-}
-
-prop_compose! {
-    /// Route tables of the operator's with some routes of somebody else's.
-    fn tables()(
-        tables in prop::collection::vec((0_usize..4, subsequence(NETWORKS.to_vec(), 0..3), any::<bool>()), 0..4),
-    ) -> Observed {
-        let mut observed = empty(&["10.20.0.0/16"]);
-        observed.nat_gateways.insert("nat-foreign".into(), foreign_nat());
-        for (n, (zone, foreign, dmz)) in tables.into_iter().enumerate() {
-            let zone = ZONES.get(zone).copied().unwrap_or("eu-central-1z");
-            let targets = ["pcx-1", "nat-foreign", "nat-foreign-gone gone"];
-            let routes = foreign.iter().enumerate().map(|(k, to)| route(to, targets[k % 3]));
-            let mut routes: Vec<_> = routes.collect();
-            routes.push(route("10.20.0.0/16", "local"));
-            let tags = if dmz { dmz_tags(zone) } else { BTreeMap::new() };
-            let table = RouteTable { tags, routes, associations: Vec::new() };
-            observed.route_tables.insert(format!("rtb-{n}"), table);
-        }
-        observed
-    }
-}
-
-fn foreign_nat() -> NatGateway {
-    NatGateway {
-        state: NatState::Available,
-        subnet: "subnet-foreign".into(),
-        allocation: Some("eipalloc-foreign".into()),
-        created: 0,
-        deleted: None,
-        failure: None,
-        tags: BTreeMap::new(),
-    }
-}
-
-fn zones() -> impl Strategy<Value = Vec<&'static str>> {
-    subsequence(ZONES.to_vec(), 1..=3)
-}
-
-/// Something happens that nobody asked for.
-fn disturb(ec2: &mut Ec2, which: u8) {
-    let first_live = || {
-        let mut nats = ec2.observed.nat_gateways.iter();
-        nats.find(|(id, nat)| nat.state.is_live() && *id != "nat-foreign")
-            .map(|(id, _)| id.clone())
-    };
-    match which {
-        0 => {
-            if let Some(id) = first_live() {
-                ec2.delete_by_hand(&id);
-            }
-        }
-        1 => {
-            if let Some(id) = first_live() {
-                ec2.delete_by_hand(&id);
-            }
-            ec2.forget();
-        }
-        2 => {
-            for table in ec2.observed.route_tables.values_mut() {
-                let dmz = table.tags.contains_key(tags::TABLE_ZONE_TAG);
-                let nat = |target: &Target| matches!(target, Target::NatGateway(id) if !id.contains("foreign"));
-                table.routes.retain(|route| !(dmz && nat(&route.target)));
-            }
-        }
-        3 => {
-            for table in ec2
-                .observed
-                .route_tables
-                .values_mut()
-                .filter(|table| table.tags.len() == 2)
-            {
-                table.tags.extend(dmz_tags(ZONES[1]));
-            }
-        }
-        4 => ec2.failing = 1,
-        _ => {
-            let ours = ec2
-                .observed
-                .route_tables
-                .values_mut()
-                .find(|table| !table.associations.is_empty());
-            if let Some(table) = ours {
-                table.routes.clear();
-                table.associations.clear();
-            }
-        }
-    }
-}
-
 proptest! {
     #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -351,87 +225,4 @@ proptest! {
         let backwards = Snapshot::new(lists.lists.into_values().rev());
         prop_assert_eq!(show(&turned, &backwards), straight);
     }
-}
-
-/// The guard of the guards: were the check to pass everything, nobody would notice.
-#[test]
-fn the_check_withholds_what_is_not_ours() {
-    use egress_core::{EgressAction, Handle, Planned};
-    let config = config(&ZONES[..1]);
-    let mut observed = empty(&["10.20.0.0/16"]);
-    let routes = vec![route("203.0.113.0/24", "pcx-1")];
-    let table = RouteTable {
-        tags: dmz_tags(ZONES[0]),
-        routes,
-        associations: Vec::new(),
-    };
-    observed.route_tables.insert("rtb-1".into(), table);
-    let inventory = Inventory::new(&observed, &config);
-    let zone = || ZONES[0].to_owned();
-    let id = |id: &str| id.to_owned();
-    let net = network("203.0.113.0/24");
-    let forbidden = [
-        EgressAction::DeleteRoute {
-            table: id("rtb-1"),
-            network: net,
-            nat: id("pcx-1"),
-            counts: true,
-        },
-        EgressAction::ReplaceRoute {
-            table: id("rtb-1"),
-            network: net,
-            zone: zone(),
-            nat: id("nat-1"),
-            instead_of: id("pcx-1"),
-        },
-        EgressAction::CreateRoute {
-            table: id("rtb-1"),
-            network: net,
-            zone: zone(),
-            nat: id("nat-1"),
-        },
-        EgressAction::CreateRoute {
-            table: id("rtb-1"),
-            network: network("192.0.2.0/24"),
-            zone: zone(),
-            nat: id("nat-1"),
-        },
-        EgressAction::DeleteRouteTable {
-            zone: zone(),
-            table: id("rtb-1"),
-        },
-        EgressAction::DeleteNatGateway {
-            zone: zone(),
-            nat: id("nat-1"),
-            why: String::new(),
-        },
-        EgressAction::DeleteSubnet {
-            zone: zone(),
-            subnet: id("subnet-1"),
-        },
-        EgressAction::ReleaseAddress {
-            zone: zone(),
-            allocation: id("eipalloc-1"),
-            public_ip: String::new(),
-        },
-        EgressAction::CreateDefaultRoute {
-            zone: zone(),
-            table: Handle::Existing(id("rtb-1")),
-            gateway: id("igw-1"),
-        },
-        EgressAction::Tag {
-            zone: zone(),
-            kind: "address",
-            id: id("eipalloc-1"),
-            tags: BTreeMap::new(),
-        },
-    ];
-    let count = forbidden.len();
-    let mut planned = Planned::default();
-    for action in forbidden {
-        planned.plan.push(action, Vec::new());
-    }
-    let found = check(&mut planned, &inventory, &RemovalLimit::default(), true);
-    assert_eq!(found.len(), count, "{found:?}");
-    assert_eq!(planned.plan.active().count(), 0);
 }

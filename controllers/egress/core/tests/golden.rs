@@ -14,6 +14,8 @@ use egress_core::{
 use isthmus_core::ObjectRef;
 
 use world::NOW;
+use world::aws::aws;
+use world::cluster::cluster;
 
 #[test]
 fn cases() {
@@ -47,10 +49,10 @@ fn cases() {
     );
 }
 
-fn run(cluster: &str, aws: &str) -> String {
-    let (flags, snapshot) = world::cluster(cluster);
+fn run(of_cluster: &str, of_aws: &str) -> String {
+    let (flags, snapshot) = cluster(of_cluster);
     let config = flags.config();
-    let observed = world::aws(aws, &config);
+    let observed = aws(of_aws, &config);
     let (desired, rejections) = desired(&snapshot, &config.guards, &observed.vpc.cidrs);
     let inventory = Inventory::new(&observed, &config);
     let mut planned = plan(&desired, &inventory, NOW);

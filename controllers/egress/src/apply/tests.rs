@@ -70,6 +70,7 @@ fn config() -> Config {
         guards: egress_core::Guards::default(),
         max_routes_per_table: 500,
         release_addresses: false,
+        keep_nat_gateways: false,
         ownership: Ownership::new(Ownership::DEFAULT_TAG_PREFIX, "kube-1", "egress"),
         additional_tags: BTreeMap::from([("team".into(), "edge".into())]),
     }

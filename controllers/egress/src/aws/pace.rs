@@ -5,8 +5,7 @@ use std::time::Duration;
 
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 
-/// One every 250 ms, and so many at once after a rest.
-const PERIOD: Duration = Duration::from_millis(250);
+/// So many at once after a rest.
 const BURST: u32 = 40;
 
 /// [EC2's buckets](https://docs.aws.amazon.com/ec2/latest/devguide/ec2-api-throttling.html)
@@ -17,9 +16,10 @@ const BURST: u32 = 40;
 pub(super) struct Pace(DefaultKeyedRateLimiter<&'static str>);
 
 impl Pace {
-    pub(super) fn new() -> Self {
+    /// One call every `period`, `--aws-api-rate`, after the first ones.
+    pub(super) fn new(period: Duration) -> Self {
         let burst = NonZeroU32::new(BURST).unwrap_or(NonZeroU32::MIN);
-        let quota = Quota::with_period(PERIOD).unwrap_or_else(|| Quota::per_second(burst));
+        let quota = Quota::with_period(period).unwrap_or_else(|| Quota::per_second(burst));
         Self(RateLimiter::keyed(quota.allow_burst(burst)))
     }
 

@@ -1,6 +1,7 @@
 //! Reading EC2, page by page.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use aws_sdk_ec2::Client;
 use aws_sdk_ec2::config::Builder;
@@ -25,14 +26,15 @@ pub(crate) struct SdkEc2 {
 }
 
 impl SdkEc2 {
-    /// Clients on the process's AWS configuration.
-    pub(crate) fn new(aws: &Aws) -> Self {
+    /// Clients on the process's AWS configuration, which call an action that
+    /// changes something once in a `period`.
+    pub(crate) fn new(aws: &Aws, period: Duration) -> Self {
         let builder = || Builder::from(&aws.sdk).interceptor(aws.interceptor());
         let once = builder().retry_config(RetryConfig::disabled());
         Self {
             client: Client::from_conf(builder().build()),
             once: Client::from_conf(once.build()),
-            pace: Pace::new(),
+            pace: Pace::new(period),
         }
     }
 

@@ -1,58 +1,92 @@
-//! The routes of one table.
+//! The routes of one table: what stays, what is added, what is led elsewhere.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use ipnet::Ipv4Net;
-use isthmus_core::Withheld;
 
 use super::{Draft, Drafts, RouteState};
 use crate::inventory::DmzTable;
 use crate::plan::{Planned, because};
-use crate::{Desired, EgressAction, Inventory, NatState, Route, withheld};
+use crate::{Desired, EgressAction, Inventory, NatGateway, NatState, Route, Zone, withheld};
 
 /// One table, what is wanted and what of it is ours.
 pub(super) struct OneTable<'p, 'a> {
     pub(super) desired: &'p Desired,
     pub(super) inventory: &'p Inventory<'a>,
     pub(super) table: DmzTable<'a>,
+    /// Every route by its destination.
+    pub(super) all: BTreeMap<Ipv4Net, &'a Route>,
+    /// Those of them that are ours.
     pub(super) own: BTreeMap<Ipv4Net, &'a Route>,
 }
 
 /// How each wanted network stands in the table.
 pub(super) type States = BTreeMap<Ipv4Net, RouteState>;
 
-impl OneTable<'_, '_> {
+/// Where the routes of a zone are to lead.
+#[derive(Clone, Copy)]
+struct Exit<'a> {
+    zone: &'a Zone,
+    /// The NAT gateway, working or on its way.
+    nat: Option<(&'a str, &'a NatGateway)>,
+}
+
+impl Exit<'_> {
+    fn name(&self) -> &str {
+        self.nat.map_or("the new NAT gateway", |(id, _)| id)
+    }
+
+    /// What a route has to wait for, if the NAT gateway does not work yet.
+    fn waits_for(&self) -> Option<String> {
+        match self.nat {
+            Some((_, nat)) if nat.state == NatState::Available => None,
+            Some((id, nat)) => Some(format!("{id} is {}", nat.state.as_str())),
+            None => Some(format!("{} has no NAT gateway yet", self.zone.name)),
+        }
+    }
+}
+
+impl<'p, 'a> OneTable<'p, 'a> {
+    pub(super) fn new(
+        desired: &'p Desired,
+        inventory: &'p Inventory<'a>,
+        table: DmzTable<'a>,
+    ) -> Self {
+        let routes = table.table.routes.iter();
+        let all: BTreeMap<_, _> = routes.map(|route| (route.destination, route)).collect();
+        let mut own = all.clone();
+        own.retain(|_, route| inventory.owns_route(table.table, route));
+        Self {
+            desired,
+            inventory,
+            table,
+            all,
+            own,
+        }
+    }
+
     /// The table of a zone that is built in.
-    pub(super) fn known_zone(&self, drafts: &mut Drafts) -> States {
+    pub(super) fn known_zone(&self, drafts: &mut Drafts, zone: &'a Zone) -> States {
+        let nat = self.inventory.current(zone);
+        let exit = Exit { zone, nat };
         let mut states = self.conflicts_and_covers();
-        let routes = self.table.table.routes.iter();
-        let used = routes.filter(|route| route.created).count();
-        let mut free = self
-            .inventory
-            .config
-            .max_routes_per_table
-            .saturating_sub(used);
+        let used = self.all.values().filter(|route| route.created).count();
+        let most = self.inventory.config.max_routes_per_table;
+        let mut free = most.saturating_sub(used);
         for network in self.desired.networks.keys() {
             if !states.contains_key(network) {
                 let state = match self.own.get(network) {
-                    Some(route) => self.keep(drafts, *network, route),
-                    None => self.add(drafts, *network, &mut free),
+                    Some(route) => self.keep(drafts, (*network, route), exit),
+                    None => self.add(drafts, *network, exit, &mut free),
                 };
                 states.insert(*network, state);
             }
         }
         for (network, route) in &self.own {
-            let unwanted = states
-                .get(network)
-                .is_none_or(|s| matches!(s, RouteState::CoveredBy(_)));
-            if unwanted {
+            let state = states.get(network);
+            if state.is_none_or(|state| matches!(state, RouteState::CoveredBy(_))) {
                 let why = self.reason_to_stay(network, route, &states);
-                let action = self.deletion(*network, route);
-                drafts.removals.push(Draft {
-                    network: *network,
-                    action,
-                    why,
-                });
+                self.remove(drafts, (*network, route), why);
             }
         }
         states
@@ -62,90 +96,73 @@ impl OneTable<'_, '_> {
     /// network contains needs none, unless somebody else has the larger route.
     fn conflicts_and_covers(&self) -> States {
         let mut states = States::new();
-        let mut largest_first: Vec<_> = self.desired.networks.keys().copied().collect();
-        largest_first.sort_by_key(|network| (network.prefix_len(), *network));
-        let mut routed: BTreeSet<Ipv4Net> = BTreeSet::new();
-        for network in largest_first {
-            let same = self
-                .table
-                .table
-                .routes
-                .iter()
-                .find(|route| route.destination == network);
-            let foreign = same.filter(|_| !self.own.contains_key(&network));
-            let cover = (0..network.prefix_len())
-                .filter_map(|len| Ipv4Net::new(network.network(), len).ok())
-                .map(|larger| larger.trunc())
-                .find(|larger| routed.contains(larger));
+        // In order, a network comes right before those that it contains.
+        let mut routed: Option<Ipv4Net> = None;
+        for network in self.desired.networks.keys() {
+            let cover = routed.filter(|larger| larger.contains(network));
+            let same = self.all.get(network);
+            let foreign = same.filter(|_| !self.own.contains_key(network));
             if let Some(route) = foreign {
-                states.insert(network, RouteState::Conflict(route.target.id().to_owned()));
+                let target = route.target.id().to_owned();
+                states.insert(*network, RouteState::Conflict(target));
             } else if let Some(cover) = cover {
-                states.insert(network, RouteState::CoveredBy(cover));
+                states.insert(*network, RouteState::CoveredBy(cover));
             } else {
-                routed.insert(network);
+                routed = Some(*network);
             }
         }
         states
     }
 
     /// A route of ours for a wanted network: as it is, or led elsewhere.
-    fn keep(&self, drafts: &mut Drafts, network: Ipv4Net, route: &Route) -> RouteState {
-        let Some(zone) = self.table.zone else {
-            return RouteState::InPlace;
-        };
-        let current = self.inventory.current(zone);
-        let nat = current.map_or("the new NAT gateway", |(id, _)| id);
-        if route.target.id() == nat && !route.blackhole {
-            return match self.inventory.available(zone) {
-                Some(_) => RouteState::InPlace,
-                None => RouteState::Waiting(self.waits_for()),
-            };
-        }
-        let why = self
-            .inventory
-            .available(zone)
-            .is_none()
-            .then(|| because(withheld::PENDING, self.waits_for()));
-        let state = match &why {
-            Some(why) => RouteState::Waiting(why.message.clone()),
+    fn keep(
+        &self,
+        drafts: &mut Drafts,
+        (network, route): (Ipv4Net, &Route),
+        exit: Exit<'_>,
+    ) -> RouteState {
+        let waits = exit.waits_for();
+        let right = route.target.id() == exit.name() && !route.blackhole;
+        let state = match &waits {
+            Some(why) => RouteState::Waiting(why.clone()),
+            None if right => RouteState::InPlace,
             None => RouteState::Planned,
         };
-        let action = self.replacement(network, route, (&zone.name, nat));
-        drafts.changes.push(Draft {
-            network,
-            action,
-            why,
-        });
+        if !right {
+            drafts.changes.push(Draft {
+                network,
+                action: self.replacement(network, route, (&exit.zone.name, exit.name())),
+                why: waits.map(|why| because(withheld::PENDING, why)),
+            });
+        }
         state
     }
 
-    fn add(&self, drafts: &mut Drafts, network: Ipv4Net, free: &mut usize) -> RouteState {
-        let Some(zone) = self.table.zone else {
-            return RouteState::InPlace;
-        };
-        let (why, state) = if *free == 0 {
-            let most = self.inventory.config.max_routes_per_table;
-            let message = format!("{} has {most} routes already", self.table.id);
-            (Some(because(withheld::QUOTA, message)), RouteState::Quota)
-        } else if self.inventory.available(zone).is_none() {
-            let message = self.waits_for();
-            (
-                Some(because(withheld::PENDING, message.clone())),
-                RouteState::Waiting(message),
-            )
-        } else {
-            (None, RouteState::Planned)
+    fn add(
+        &self,
+        drafts: &mut Drafts,
+        network: Ipv4Net,
+        exit: Exit<'_>,
+        free: &mut usize,
+    ) -> RouteState {
+        let (why, state) = match exit.waits_for() {
+            _ if *free == 0 => {
+                let most = self.inventory.config.max_routes_per_table;
+                let message = format!("{} has {most} routes already", self.table.id);
+                (Some(because(withheld::QUOTA, message)), RouteState::Quota)
+            }
+            Some(why) => {
+                let waits = because(withheld::PENDING, why.clone());
+                (Some(waits), RouteState::Waiting(why))
+            }
+            None => (None, RouteState::Planned),
         };
         *free = free.saturating_sub(1);
-        let nat = self
-            .inventory
-            .current(zone)
-            .map_or("the new NAT gateway", |(id, _)| id);
         let action = EgressAction::CreateRoute {
             table: self.table.id.to_owned(),
             network,
-            zone: zone.name.clone(),
-            nat: nat.to_owned(),
+            zone: exit.zone.name.clone(),
+            nat: exit.name().to_owned(),
         };
         drafts.adds.push(Draft {
             network,
@@ -155,89 +172,7 @@ impl OneTable<'_, '_> {
         state
     }
 
-    fn waits_for(&self) -> String {
-        let current = self
-            .table
-            .zone
-            .and_then(|zone| self.inventory.current(zone));
-        match current {
-            Some((id, nat)) => format!("{id} is {}", nat.state.as_str()),
-            None => format!("{} has no NAT gateway yet", self.table.zone_name),
-        }
-    }
-
-    /// Why a route that is to go still carries traffic that nothing else carries yet.
-    fn reason_to_stay(
-        &self,
-        network: &Ipv4Net,
-        route: &Route,
-        states: &States,
-    ) -> Option<Withheld> {
-        let nat = self.inventory.observed.nat_gateways.get(route.target.id());
-        let works = !route.blackhole && nat.is_some_and(|nat| nat.state == NatState::Available);
-        let on_its_way =
-            |state: &RouteState| matches!(state, RouteState::Planned | RouteState::Waiting(_));
-        let heir = states.iter().find(|(other, state)| {
-            let covers = other.contains(network) && *other != network;
-            let missing = on_its_way(state) || (covers && **state == RouteState::Quota);
-            missing && (covers || network.contains(*other))
-        });
-        let (heir, _) = heir.filter(|_| works)?;
-        Some(because(
-            withheld::PENDING,
-            format!("until {heir} is routed"),
-        ))
-    }
-
-    /// The table of a zone that is not built in: nothing new is put there, but
-    /// what is ours there is looked after. Routes of a zone that is given up move
-    /// to a NAT gateway that stays.
-    pub(super) fn unknown_zone(&self, drafts: &mut Drafts) {
-        for (network, route) in &self.own {
-            if !self.desired.networks.contains_key(network) {
-                let action = self.deletion(*network, route);
-                drafts.removals.push(Draft {
-                    network: *network,
-                    action,
-                    why: None,
-                });
-                continue;
-            }
-            let zones = &self.inventory.config.zones;
-            let stays = |id: &str| {
-                zones
-                    .iter()
-                    .any(|zone| self.inventory.available(zone) == Some(id))
-            };
-            if stays(route.target.id()) && !route.blackhole {
-                continue;
-            }
-            let new = zones
-                .iter()
-                .find_map(|zone| Some((zone.name.as_str(), self.inventory.available(zone)?)));
-            let why = new
-                .is_none()
-                .then(|| because(withheld::PENDING, "no zone has a NAT gateway yet"));
-            let to = new.unwrap_or(("another zone", "the new NAT gateway"));
-            let action = self.replacement(*network, route, to);
-            drafts.changes.push(Draft {
-                network: *network,
-                action,
-                why,
-            });
-        }
-    }
-
-    fn deletion(&self, network: Ipv4Net, route: &Route) -> EgressAction {
-        EgressAction::DeleteRoute {
-            table: self.table.id.to_owned(),
-            network,
-            nat: route.target.id().to_owned(),
-            counts: false,
-        }
-    }
-
-    fn replacement(
+    pub(super) fn replacement(
         &self,
         network: Ipv4Net,
         route: &Route,

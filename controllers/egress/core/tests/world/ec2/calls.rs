@@ -1,106 +1,35 @@
-//! An EC2 that keeps state and refuses what the real one refuses.
-
-use std::collections::BTreeMap;
+//! What each call does and what it refuses.
 
 use egress_core::{
-    Address, Association, Config, EgressAction, Handle, Inventory, NatGateway, NatState, Observed,
-    Route, RouteTable, Subnet, Target, client_token, tags,
+    Address, Association, Config, EgressAction, Handle, NatState, Route, RouteTable, Subnet,
+    client_token, tags,
 };
 
-use super::NOW;
-
-/// The state, and what is needed to go on from it.
-pub(crate) struct Ec2 {
-    pub(crate) observed: Observed,
-    pub(crate) now: i64,
-    next_id: u32,
-    tokens: BTreeMap<String, String>,
-    /// How many more NAT gateways fail after they were accepted.
-    pub(crate) failing: u32,
-}
-
-/// What the steps of one run have made, by zone and kind.
-pub(crate) type Made = BTreeMap<(String, &'static str), String>;
+use super::{Ec2, Made};
 
 impl Ec2 {
-    pub(crate) fn new(observed: Observed) -> Self {
-        Self {
-            observed,
-            now: NOW,
-            next_id: 0,
-            tokens: BTreeMap::new(),
-            failing: 0,
-        }
-    }
-
-    fn id(&mut self, kind: &str) -> String {
-        self.next_id += 1;
-        format!("{kind}-{:04}", self.next_id)
-    }
-
-    /// Time passes: what is pending settles.
-    pub(crate) fn settle(&mut self) {
-        self.now += 60;
-        for (id, nat) in &mut self.observed.nat_gateways {
-            match nat.state {
-                NatState::Pending if self.failing > 0 => {
-                    self.failing -= 1;
-                    nat.state = NatState::Failed;
-                    nat.failure = Some("InternalError: try again".into());
-                }
-                NatState::Pending => nat.state = NatState::Available,
-                NatState::Deleting => nat.state = NatState::Deleted,
-                _ => continue,
-            }
-            let address = nat
-                .allocation
-                .as_ref()
-                .and_then(|a| self.observed.addresses.get_mut(a));
-            if let Some(address) = address
-                && nat.state != NatState::Available
-                && address.attached_to.as_deref() == Some(&format!("eni-{id}"))
-            {
-                address.attached_to = None;
-            }
-        }
-        self.black_holes();
-    }
-
-    fn black_holes(&mut self) {
-        let nats = &self.observed.nat_gateways;
-        for route in self
-            .observed
-            .route_tables
-            .values_mut()
-            .flat_map(|table| &mut table.routes)
-        {
-            if let Target::NatGateway(id) = &route.target {
-                let works = nats
-                    .get(id)
-                    .is_some_and(|nat| nat.state == NatState::Available);
-                route.blackhole = !works;
-            }
-        }
-    }
-
-    /// Somebody deletes a NAT gateway by hand.
-    pub(crate) fn delete_by_hand(&mut self, id: &str) {
-        if let Some(nat) = self.observed.nat_gateways.get_mut(id) {
-            nat.state = NatState::Deleting;
-            nat.deleted = Some(self.now);
-        }
-        self.settle();
-    }
-
-    /// An hour passes: deleted NAT gateways are no longer shown.
-    pub(crate) fn forget(&mut self) {
-        self.now += 3600;
-        let nats = &mut self.observed.nat_gateways;
-        nats.retain(|_, nat| !matches!(nat.state, NatState::Deleted | NatState::Failed));
-    }
-
     /// Carries out one step, as the applier would.
     pub(crate) fn apply(
+        &mut self,
+        action: &EgressAction,
+        config: &Config,
+        made: &mut Made,
+    ) -> Result<(), String> {
+        use EgressAction as Do;
+        match action {
+            Do::CreateRoute { .. } | Do::ReplaceRoute { .. } | Do::DeleteRoute { .. } => {
+                self.route(action)
+            }
+            Do::DeleteNatGateway { .. }
+            | Do::DeleteSubnet { .. }
+            | Do::Disassociate { .. }
+            | Do::DeleteRouteTable { .. }
+            | Do::ReleaseAddress { .. } => self.remove(action),
+            _ => self.build(action, config, made),
+        }
+    }
+
+    fn build(
         &mut self,
         action: &EgressAction,
         config: &Config,
@@ -147,12 +76,12 @@ impl Ec2 {
                 {
                     return Err("RouteAlreadyExists".into());
                 }
-                routes.push(super::route("0.0.0.0/0", gateway));
+                routes.push(crate::world::route("0.0.0.0/0", gateway));
             }
             EgressAction::ReplaceDefaultRoute { table, gateway, .. } => {
                 let routes = &mut self.table(table)?.routes;
                 routes.retain(|route| route.destination.prefix_len() > 0);
-                routes.push(super::route("0.0.0.0/0", gateway));
+                routes.push(crate::world::route("0.0.0.0/0", gateway));
             }
             EgressAction::Associate {
                 zone,
@@ -211,6 +140,13 @@ impl Ec2 {
                 let token = client_token(config, "nat-gateway", zone, &parts);
                 self.create_nat(config, zone, (subnet, allocation, token))?;
             }
+            _ => return Err(format!("{action} builds nothing")),
+        }
+        Ok(())
+    }
+
+    fn route(&mut self, action: &EgressAction) -> Result<(), String> {
+        match action {
             EgressAction::CreateRoute {
                 table,
                 network,
@@ -240,6 +176,13 @@ impl Ec2 {
                     .routes
                     .retain(|route| route.destination != *network);
             }
+            _ => return Err(format!("{action} is no route")),
+        }
+        Ok(())
+    }
+
+    fn remove(&mut self, action: &EgressAction) -> Result<(), String> {
+        match action {
             EgressAction::DeleteNatGateway { nat, .. } => {
                 let now = self.now;
                 let nat = self
@@ -285,96 +228,9 @@ impl Ec2 {
                 }
                 self.observed.addresses.remove(allocation);
             }
+            _ => return Err(format!("{action} removes nothing")),
         }
         Ok(())
-    }
-
-    fn create_nat(
-        &mut self,
-        config: &Config,
-        zone: &str,
-        (subnet, allocation, token): (String, String, String),
-    ) -> Result<(), String> {
-        if let Some(id) = self.tokens.get(&token) {
-            let live = self
-                .observed
-                .nat_gateways
-                .get(id)
-                .is_some_and(|nat| nat.state.is_live());
-            assert!(live, "the token of {id}, which is gone, was used again");
-            return Ok(());
-        }
-        let id = self.id("nat");
-        let address = self
-            .observed
-            .addresses
-            .get_mut(&allocation)
-            .ok_or("InvalidAllocationID.NotFound")?;
-        if address.attached_to.is_some() {
-            return Err("Resource.AlreadyAssociated".into());
-        }
-        address.attached_to = Some(format!("eni-{id}"));
-        self.tokens.insert(token, id.clone());
-        let nat = NatGateway {
-            state: NatState::Pending,
-            subnet,
-            allocation: Some(allocation),
-            created: self.now,
-            deleted: None,
-            failure: None,
-            tags: tags::for_new(config, zone),
-        };
-        self.observed.nat_gateways.insert(id, nat);
-        Ok(())
-    }
-
-    fn tag(&mut self, id: &str, new: &egress_core::Tags) -> Result<(), String> {
-        let observed = &mut self.observed;
-        let tags = None
-            .or_else(|| observed.subnets.get_mut(id).map(|it| &mut it.tags))
-            .or_else(|| observed.route_tables.get_mut(id).map(|it| &mut it.tags))
-            .or_else(|| observed.addresses.get_mut(id).map(|it| &mut it.tags))
-            .or_else(|| observed.nat_gateways.get_mut(id).map(|it| &mut it.tags));
-        tags.ok_or("InvalidID")?.extend(new.clone());
-        Ok(())
-    }
-
-    fn must_work(&self, nat: &str) -> Result<(), String> {
-        let nat = self
-            .observed
-            .nat_gateways
-            .get(nat)
-            .ok_or("InvalidNatGatewayID.NotFound")?;
-        assert_eq!(
-            nat.state,
-            NatState::Available,
-            "traffic led to a NAT gateway that does not work"
-        );
-        Ok(())
-    }
-
-    fn table(&mut self, id: &str) -> Result<&mut RouteTable, String> {
-        self.observed
-            .route_tables
-            .get_mut(id)
-            .ok_or_else(|| "InvalidRouteTableID.NotFound".into())
-    }
-
-    fn association_of(&self, subnet: &str) -> Option<String> {
-        let tables = self.observed.route_tables.values();
-        let mut all = tables.flat_map(|table| &table.associations);
-        all.find(|association| association.subnet == subnet)
-            .map(|association| association.id.clone())
-    }
-
-    fn drop_association(&mut self, id: &str) -> Option<String> {
-        self.observed.route_tables.values_mut().find_map(|table| {
-            let at = table
-                .associations
-                .iter()
-                .position(|association| association.id == id)?;
-            Some(table.associations.remove(at).subnet)
-        })
     }
 }
 
@@ -388,21 +244,4 @@ fn known(made: &Made, zone: &str, kind: &'static str, handle: &Handle) -> Result
                 .ok_or_else(|| format!("no new {kind} in {zone}"))
         }
     }
-}
-
-/// Everything that is not ours, to compare it with what it was.
-pub(crate) fn foreign(observed: &Observed, config: &Config) -> Observed {
-    let inventory = Inventory::new(observed, config);
-    let mut rest = observed.clone();
-    rest.subnets.retain(|_, it| !inventory.owns(&it.tags));
-    rest.addresses.retain(|_, it| !inventory.owns(&it.tags));
-    rest.nat_gateways.retain(|_, it| !inventory.owns(&it.tags));
-    rest.route_tables.retain(|_, it| !inventory.owns(&it.tags));
-    for (id, table) in &mut rest.route_tables {
-        let original = &observed.route_tables[id];
-        table
-            .routes
-            .retain(|route| !inventory.owns_route(original, route));
-    }
-    rest
 }
