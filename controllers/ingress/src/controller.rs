@@ -1,9 +1,9 @@
 //! One reconcile, from what was read to what is told.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use ingress_core::Snapshot;
+use ingress_core::{Settled, Snapshot};
 use isthmus_core::ErrorClass;
 use isthmus_runtime::{
     CommonArgs, Controller, EventType, Failure, LogLevel, Outcome, Page, Problems, Run, RunError,
@@ -18,7 +18,7 @@ use crate::certificates::CertificateList;
 use crate::config::{self, Config};
 use crate::decided::Decided;
 use crate::error::Retries;
-use crate::observe::{Memory, Scope};
+use crate::observe::{Depth, Memory, Scope};
 use crate::watch::Stores;
 use crate::{discover, report, status};
 
@@ -27,6 +27,10 @@ use crate::{discover, report, status};
 const AT_ONCE: Duration = Duration::from_millis(200);
 const SOON: Duration = Duration::from_secs(1);
 const LATER: Duration = Duration::from_secs(5);
+/// And whether the VPC has what it lacks.
+const MISSING: Duration = Duration::from_secs(30);
+/// How often in a row a decision may turn to what was not read for it.
+const DOUBTS: usize = 8;
 
 /// The controller.
 pub(crate) struct IngressController {
@@ -38,7 +42,25 @@ pub(crate) struct IngressController {
     acm: Acm,
     ec2: Ec2,
     remembered: tokio::sync::Mutex<Remembered>,
+    missing: Missing,
     page: Mutex<Page>,
+}
+
+/// What the VPC lacks, in words; shared with `/readyz`.
+#[derive(Clone, Default)]
+struct Missing(Arc<Mutex<Option<String>>>);
+
+impl Missing {
+    fn get(&self) -> Option<String> {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    fn set(&self, missing: Option<String>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = missing;
+    }
 }
 
 /// What is kept from run to run. A restart loses it, and reads it again.
@@ -48,8 +70,8 @@ struct Remembered {
     network: Option<ingress_core::Network>,
     memory: Memory,
     retries: Retries,
-    /// The last run failed in nothing.
-    went_well: bool,
+    /// What was in order after the last run, if all of it was.
+    settled: Option<Settled>,
 }
 
 impl Controller for IngressController {
@@ -79,6 +101,11 @@ impl Controller for IngressController {
             tracing::info!("{line}");
         }
         let aws = setup.aws().await?;
+        let missing = Missing::default();
+        setup.ready_when({
+            let missing = missing.clone();
+            move || missing.get().map_or(Ok(()), Err)
+        });
         let ec2 = Ec2::new(&aws);
         let decisions = discover::decisions(&config, &aws.imds, &ec2).await?;
         Ok(Self {
@@ -90,30 +117,23 @@ impl Controller for IngressController {
             config,
             decisions,
             remembered: tokio::sync::Mutex::default(),
+            missing,
             page: Mutex::default(),
         })
     }
 
     async fn run_once(&self, run: &Run<'_>) -> Result<Outcome, RunError> {
         let mut remembered = self.remembered.lock().await;
-        // The passes of a single run, each of which counts as full, are one reading.
-        let full = run.full && !(self.once && remembered.went_well);
-        remembered.went_well = false;
         let mut failures = Vec::new();
-        let mut snapshot = self
-            .snapshot(run, full, &mut remembered, &mut failures)
-            .await?;
+        let mut snapshot = self.snapshot(run, &mut remembered, &mut failures).await?;
         let now = Timestamp::now();
-        run.step("observe", self.observe(&mut remembered.memory, full))
+        let memory = &mut remembered.memory;
+        memory.begin();
+        run.step("observe", self.observe(memory, self.depth(run)))
             .await?;
-        let mut decided = self.decide(&mut snapshot, &remembered.memory, run, now);
-        if decided.removes() && !full {
-            // Nothing is taken away on the word of the memory.
-            remembered.memory.forget(decided.touches());
-            run.step("observe", self.observe(&mut remembered.memory, false))
-                .await?;
-            decided = self.decide(&mut snapshot, &remembered.memory, run, now);
-        }
+        let decided = self.decide_surely(&mut snapshot, memory, run, now).await?;
+        failures.extend(memory.failures());
+        failures.extend(self.missing(&snapshot, &decided));
         self.report(run, &decided, &remembered.memory);
         if run.dry_run {
             return Ok(Outcome {
@@ -121,11 +141,12 @@ impl Controller for IngressController {
                 failures,
             });
         }
+        self.put_back(run, &decided, remembered.settled.as_ref());
         let applied = self.apply(run, &decided, &mut remembered.memory).await;
         failures.extend(self.failures(run, &applied, &mut remembered.retries));
         let written = status::write(run, &decided.statuses.changes);
         failures.extend(run.step("status", written).await);
-        remembered.went_well = failures.is_empty();
+        remembered.settled = failures.is_empty().then(|| Settled::new(&decided.desired));
         let requeue = self.requeue(&decided, &applied, &mut remembered, &failures);
         Ok(Outcome { requeue, failures })
     }
@@ -144,7 +165,6 @@ impl IngressController {
     async fn snapshot(
         &self,
         run: &Run<'_>,
-        full: bool,
         remembered: &mut Remembered,
         failures: &mut Vec<Failure>,
     ) -> Result<Snapshot, RunError> {
@@ -154,7 +174,7 @@ impl IngressController {
         let read = certificates.refresh(&self.acm, tag, age, &run.removal_limit);
         let failed = run.step("certificates", read).await;
         failures.extend(failed.map_err(|error| error.run_error("certificates"))?);
-        if full || remembered.network.is_none() {
+        if run.full || remembered.network.is_none() {
             let read = self
                 .ec2
                 .network(&self.decisions.vpc, &self.decisions.ownership);
@@ -173,13 +193,68 @@ impl IngressController {
         })
     }
 
-    async fn observe(&self, memory: &mut Memory, full: bool) -> Result<(), RunError> {
+    fn depth(&self, run: &Run<'_>) -> Depth {
+        match (run.first, run.full) {
+            (true, _) => Depth::Everything,
+            (false, true) => Depth::Resync(self.config.resync),
+            (false, false) => Depth::Forgotten,
+        }
+    }
+
+    async fn observe(&self, memory: &mut Memory, depth: Depth) -> Result<(), RunError> {
         let scope = Scope {
             ownership: &self.decisions.ownership,
             vpc: &self.decisions.vpc,
         };
-        let read = memory.refresh(&self.elb, scope, full).await;
+        let read = memory.refresh(&self.elb, scope, depth).await;
         read.map_err(|error| error.run_error("observe"))
+    }
+
+    /// Decides, and reads what the steps rely on, until they rely on nothing that
+    /// was read before this run. What cannot be read is left alone.
+    async fn decide_surely(
+        &self,
+        snapshot: &mut Snapshot,
+        memory: &mut Memory,
+        run: &Run<'_>,
+        now: Timestamp,
+    ) -> Result<Decided, RunError> {
+        let mut decided = self.decide(snapshot, memory, run, now);
+        for _ in 0..DOUBTS {
+            if !memory.doubt(&decided.reliance()) {
+                decided.without(memory.unread());
+                return Ok(decided);
+            }
+            run.step("observe", self.observe(memory, Depth::Forgotten))
+                .await?;
+            decided = self.decide(snapshot, memory, run, now);
+        }
+        let what = "what there is at AWS changes faster than it can be read";
+        Err(RunError::new("observe", ErrorClass::Conflict, what))
+    }
+
+    /// What the VPC lacks, for `/readyz`, the log and the metric.
+    fn missing(&self, snapshot: &Snapshot, decided: &Decided) -> Option<Failure> {
+        let missing = ingress_core::missing(
+            &snapshot.network,
+            &decided.desired,
+            &decided.rejections,
+            &self.decisions,
+        );
+        let message = (!missing.is_empty()).then(|| missing.join("; "));
+        self.missing.set(message.clone());
+        message.map(|message| Failure {
+            step: "network",
+            class: ErrorClass::Invalid,
+            message,
+        })
+    }
+
+    /// Says what someone else has changed, and that it is put back.
+    fn put_back(&self, run: &Run<'_>, decided: &Decided, settled: Option<&Settled>) {
+        if let Some(settled) = settled {
+            report::put_back(run, settled.drift(&decided.desired, &decided.plan));
+        }
     }
 
     fn decide(
@@ -261,6 +336,7 @@ impl IngressController {
             // A single run ends without what is kept for an hour.
             decided.wake.filter(|_| !self.once),
             remembered.retries.after(failures),
+            (self.missing.get().is_some() && !self.once).then_some(MISSING),
         ];
         let provisioning = !decided.statuses.provisioning.is_empty();
         remembered.memory.wait_for(provisioning, unhealthy);

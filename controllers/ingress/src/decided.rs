@@ -1,14 +1,33 @@
 //! What a run decided, with all reasons.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use ingress_core::{
-    Action, Config, Desired, Observed, Snapshot, Statuses, Withholding, check, check_statuses,
-    desired, plan, status,
+    Action, Config, Desired, Observed, Operation, Snapshot, Statuses, Withholding, check,
+    check_statuses, desired, plan, status,
 };
-use isthmus_core::{Action as _, Effect, ObjectRef, Plan, Rejection, RemovalLimit, Withheld};
+use isthmus_core::{Action as _, ObjectRef, Plan, Rejection, RemovalLimit, Step, Withheld};
 use jiff::Timestamp;
+
+use crate::error::AwsError;
+
+/// The reason of steps that touch what could not be read.
+pub(crate) const UNREAD: &str = "unread";
+
+/// What steps take for granted, by name.
+#[derive(Debug, Default)]
+pub(crate) struct Reliance {
+    /// Load balancers and target groups with everything about them.
+    pub(crate) whole: BTreeSet<String>,
+    /// Target groups with nothing but their targets.
+    pub(crate) targets: BTreeSet<String>,
+}
+
+/// What an action touches.
+fn names(action: &Action) -> [String; 2] {
+    [action.chain.clone(), action.name()]
+}
 
 /// Everything that follows from a snapshot and an observation.
 pub(crate) struct Decided {
@@ -49,16 +68,38 @@ impl Decided {
         }
     }
 
-    /// Whether something is to be taken away.
-    pub(crate) fn removes(&self) -> bool {
-        self.plan
-            .active()
-            .any(|step| step.action.effect() == Effect::Remove)
+    /// What the steps take for granted.
+    pub(crate) fn reliance(&self) -> Reliance {
+        let mut reliance = Reliance::default();
+        for step in self.plan.active() {
+            match &step.action.operation {
+                Operation::Register { target_group, .. }
+                | Operation::Deregister { target_group, .. } => {
+                    reliance.targets.insert(target_group.clone());
+                }
+                _ => reliance.whole.extend(names(&step.action)),
+            }
+        }
+        reliance
+    }
+
+    /// Withholds the steps that touch what could not be read.
+    pub(crate) fn without(&mut self, unread: &BTreeMap<String, AwsError>) {
+        let why = |step: &Step<Action>| names(&step.action).iter().find_map(|n| unread.get(n));
+        for step in &mut self.plan.steps {
+            if step.withheld.is_none()
+                && let Some(error) = why(step)
+            {
+                step.withheld = Some(Withheld {
+                    reason: UNREAD,
+                    message: format!("it could not be read: {error}"),
+                });
+            }
+        }
     }
 
     /// The load balancers and target groups of the plan.
     pub(crate) fn touches(&self) -> Vec<String> {
-        let names = |action: &Action| [action.chain.clone(), action.name()];
         self.plan
             .active()
             .flat_map(|step| names(&step.action))

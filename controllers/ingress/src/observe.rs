@@ -1,27 +1,68 @@
 //! Reading ELBv2, as little as will do.
 //!
-//! At a full run everything is read. Otherwise only what was changed since the
-//! last one, and what is waited for: at rest that is nothing.
+//! At the start everything is read. At a resync the lists and the tags are, and
+//! of the rest a share, the oldest first, so that each load balancer is looked at
+//! in full every [`WHOLE_ROUND`]. In between only what was changed, what is
+//! waited for and what a step is about to change: at rest that is nothing.
+
+mod reader;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
 
-use ingress_core::{Arn, LoadBalancer, Observed, State, TargetGroup, is_ours};
+use ingress_core::Observed;
 use isthmus_core::Ownership;
+use isthmus_runtime::Failure;
 
-use crate::aws::{Listed, LoadBalancing, Result, Tags};
+use crate::aws::{LoadBalancing, Result};
+use crate::decided::Reliance;
+use crate::error::AwsError;
+use reader::{Outdated, Reader};
 
-/// What is remembered of ELBv2 between two runs.
+/// In this time the resyncs have read everything once. The resyncs jitter by a
+/// tenth, which leaves half an hour as the promise.
+const WHOLE_ROUND: Duration = Duration::from_secs(25 * 60);
+/// How many load balancers and target groups a resync reads in full at least.
+const LEAST_SHARE: usize = 6;
+
+/// How much is to be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Depth {
+    /// Everything: nothing that is remembered can be relied on.
+    Everything,
+    /// The lists and a share of the rest; so often the resyncs come.
+    Resync(Duration),
+    /// What was forgotten and what is waited for.
+    Forgotten,
+}
+
+/// What is remembered of ELBv2 between two reconciles.
 #[derive(Debug, Default)]
 pub(crate) struct Memory {
     observed: Observed,
-    /// Whether everything was read once.
-    complete: bool,
+    /// Whether the lists were read at all.
+    listed: bool,
+    /// When all about a load balancer or target group of ours was last read.
+    read_at: BTreeMap<String, Instant>,
+    /// When a share was last read.
+    shared_at: Option<Instant>,
     /// Load balancers and target groups that were changed, or should have been.
-    stale: BTreeSet<String>,
+    forgotten: BTreeSet<String>,
     /// Whether AWS is setting up load balancers.
     provisioning: bool,
     /// Target groups whose targets are waited for.
-    unhealthy: BTreeSet<String>,
+    waiting: BTreeSet<String>,
+    /// What was read in this reconcile.
+    fresh: Fresh,
+    /// What could not be read the last time, and why.
+    unread: BTreeMap<String, AwsError>,
+}
+
+#[derive(Debug, Default)]
+struct Fresh {
+    lists: bool,
+    whole: BTreeSet<String>,
+    targets: BTreeSet<String>,
 }
 
 /// Whose resources are read in full.
@@ -37,185 +78,172 @@ impl Memory {
         &self.observed
     }
 
+    /// What could not be read, as failures of the run.
+    pub(crate) fn failures(&self) -> Vec<Failure> {
+        let failure = |(name, error): (&String, &AwsError)| Failure {
+            message: format!("{name}: {error}"),
+            ..error.failure("observe")
+        };
+        self.unread.iter().map(failure).collect()
+    }
+
+    /// What could not be read, and why: no step may touch it.
+    pub(crate) fn unread(&self) -> &BTreeMap<String, AwsError> {
+        &self.unread
+    }
+
     /// Forgets what is known of these load balancers and target groups.
     pub(crate) fn forget(&mut self, names: impl IntoIterator<Item = String>) {
-        self.stale.extend(names);
+        self.forgotten.extend(names);
     }
 
     /// What the next run waits for.
     pub(crate) fn wait_for(&mut self, provisioning: bool, unhealthy: BTreeSet<String>) {
         self.provisioning = provisioning;
-        self.unhealthy = unhealthy;
+        self.waiting = unhealthy;
     }
 
-    /// Brings the memory up to date. On an error it is as it was, so that nothing
-    /// is decided on a part of the truth.
+    /// A reconcile begins: nothing was read in it yet.
+    pub(crate) fn begin(&mut self) {
+        self.fresh = Fresh::default();
+    }
+
+    /// Forgets what steps rely on and was not read in this reconcile. Whether
+    /// there is such a thing, so that it has to be read before they are believed.
+    pub(crate) fn doubt(&mut self, reliance: &Reliance) -> bool {
+        let known = |name: &String| {
+            self.observed.load_balancers.contains_key(name)
+                || self.observed.target_groups.contains_key(name)
+        };
+        let fresh = &self.fresh;
+        let sure = |name: &&String| fresh.lists && (fresh.whole.contains(*name) || !known(name));
+        let doubted: Vec<_> = reliance.whole.iter().filter(|name| !sure(name)).collect();
+        let targets = reliance.targets.iter().filter(|name| {
+            !sure(name) && !fresh.targets.contains(*name) && !self.unread.contains_key(*name)
+        });
+        let targets: Vec<_> = targets.cloned().collect();
+        let doubted: Vec<_> = doubted
+            .into_iter()
+            .filter(|name| !self.unread.contains_key(*name))
+            .cloned()
+            .collect();
+        let any = !doubted.is_empty() || !targets.is_empty();
+        self.forgotten.extend(doubted);
+        for name in targets {
+            if known(&name) {
+                self.waiting.insert(name);
+            } else {
+                self.forgotten.insert(name);
+            }
+        }
+        any
+    }
+
+    /// As if that much time had passed.
+    #[cfg(test)]
+    fn pass(&mut self, time: Duration) {
+        let earlier = |at: &mut Instant| *at -= time;
+        self.read_at.values_mut().for_each(earlier);
+        self.shared_at.iter_mut().for_each(earlier);
+    }
+
+    /// Brings the memory up to date. When a list cannot be read it is as it was, so
+    /// that nothing is decided on a part of the truth; when something about one
+    /// load balancer or target group cannot, that one alone is [`Self::unread`].
     pub(crate) async fn refresh(
         &mut self,
         elb: &impl LoadBalancing,
         scope: Scope<'_>,
-        full: bool,
+        depth: Depth,
     ) -> Result<()> {
-        let full = full || !self.complete;
-        let at_rest = self.stale.is_empty() && self.unhealthy.is_empty() && !self.provisioning;
-        if at_rest && !full {
-            return Ok(());
-        }
-        let mut observed = self.observed.clone();
+        let now = Instant::now();
         let reader = Reader { elb, scope };
-        if full || !self.stale.is_empty() {
-            let outdated = |name: &str| full || self.stale.contains(name);
-            reader.lists(&mut observed, outdated).await?;
+        let outdated = self.outdated(depth, now);
+        if outdated.needs_lists() {
+            let read = reader.everything(&self.observed, &outdated).await?;
+            self.take(read, depth, now);
         } else if self.provisioning {
-            reader.states(&mut observed).await?;
+            let active = reader.states(&mut self.observed).await?;
+            self.waiting.extend(active);
         }
-        for name in &self.unhealthy {
-            if let Some(group) = observed.target_groups.get_mut(name)
-                && !full
-                && !self.stale.contains(name)
-            {
-                group.targets = elb.targets(&group.arn).await?;
+        self.read_targets(elb).await
+    }
+
+    fn take(&mut self, read: reader::Read, depth: Depth, now: Instant) {
+        self.observed = read.observed;
+        self.listed = true;
+        self.fresh.lists = true;
+        self.forgotten = read.unread.keys().cloned().collect();
+        self.unread = read.unread;
+        if depth != Depth::Forgotten {
+            self.shared_at = Some(now);
+        }
+        for name in &read.whole {
+            self.read_at.insert(name.clone(), now);
+            self.waiting.remove(name);
+        }
+        self.fresh.whole.extend(read.whole);
+        let there = &self.observed;
+        self.read_at.retain(|name, _| {
+            there.load_balancers.contains_key(name) || there.target_groups.contains_key(name)
+        });
+    }
+
+    /// What is to be read in full.
+    fn outdated(&self, depth: Depth, now: Instant) -> Outdated {
+        match depth {
+            _ if !self.listed => Outdated::All,
+            Depth::Everything => Outdated::All,
+            Depth::Forgotten => Outdated::These {
+                names: self.forgotten.clone(),
+                all_tags: false,
+            },
+            Depth::Resync(interval) => {
+                let mut names = self.forgotten.clone();
+                names.extend(self.share(interval, now));
+                Outdated::These {
+                    names,
+                    all_tags: true,
+                }
             }
         }
-        self.observed = observed;
-        self.complete = true;
-        self.stale.clear();
-        Ok(())
-    }
-}
-
-struct Reader<'a, E> {
-    elb: &'a E,
-    scope: Scope<'a>,
-}
-
-impl<E: LoadBalancing> Reader<'_, E> {
-    /// Reads both lists, and all about those of ours that are new or outdated.
-    async fn lists(&self, observed: &mut Observed, outdated: impl Fn(&str) -> bool) -> Result<()> {
-        let balancers = self.elb.load_balancers().await?;
-        let groups = self.elb.target_groups().await?;
-        let known =
-            |name: &str, arn: &Arn, before: Option<&Arn>| !outdated(name) && before == Some(arn);
-        let balancers: Vec<_> = balancers
-            .into_iter()
-            .map(|listed| {
-                let before = observed.load_balancers.get(&listed.name);
-                let keep = known(&listed.name, &listed.resource.arn, before.map(|b| &b.arn));
-                (keep, listed)
-            })
-            .collect();
-        let groups: Vec<_> = groups
-            .into_iter()
-            .map(|listed| {
-                let before = observed.target_groups.get(&listed.name);
-                let keep = known(&listed.name, &listed.resource.arn, before.map(|g| &g.arn));
-                (keep, listed)
-            })
-            .collect();
-        let mut tags = self.tags_of(&balancers, &groups).await?;
-        let before = std::mem::take(observed);
-        for (keep, listed) in balancers {
-            let old = before.load_balancers.get(&listed.name).filter(|_| keep);
-            let balancer = self.load_balancer(listed.resource, old, &mut tags).await?;
-            observed.load_balancers.insert(listed.name, balancer);
-        }
-        for (keep, listed) in groups {
-            let old = before.target_groups.get(&listed.name).filter(|_| keep);
-            let group = self.target_group(listed.resource, old, &mut tags).await?;
-            observed.target_groups.insert(listed.name, group);
-        }
-        Ok(())
     }
 
-    async fn tags_of(
-        &self,
-        balancers: &[(bool, Listed<LoadBalancer>)],
-        groups: &[(bool, Listed<TargetGroup>)],
-    ) -> Result<BTreeMap<Arn, Tags>> {
-        let asked = |keep: bool, vpc: &str| !keep && vpc == self.scope.vpc;
-        let of_balancers = balancers
-            .iter()
-            .filter(|(keep, listed)| asked(*keep, &listed.vpc))
-            .map(|(_, listed)| listed.resource.arn.clone());
-        let of_groups = groups
-            .iter()
-            .filter(|(keep, listed)| asked(*keep, &listed.vpc))
-            .map(|(_, listed)| listed.resource.arn.clone());
-        let arns: Vec<_> = of_balancers.chain(of_groups).collect();
-        self.elb.tags(&arns).await
+    /// Those that were read longest ago; none when a share was read just now, since
+    /// runs after a failure are no resyncs.
+    fn share(&self, interval: Duration, now: Instant) -> Vec<String> {
+        let since = self
+            .shared_at
+            .map_or(WHOLE_ROUND, |at| now.saturating_duration_since(at));
+        if since < interval / 2 {
+            return Vec::new();
+        }
+        let part = since.as_secs_f64() / WHOLE_ROUND.as_secs_f64();
+        let share = (self.read_at.len() as f64 * part).ceil() as usize;
+        let mut oldest: Vec<_> = self.read_at.iter().map(|(name, at)| (*at, name)).collect();
+        oldest.sort();
+        let oldest = oldest.into_iter().map(|(_, name)| name.clone());
+        oldest.take(share.max(LEAST_SHARE)).collect()
     }
 
-    async fn load_balancer(
-        &self,
-        listed: LoadBalancer,
-        old: Option<&LoadBalancer>,
-        tags: &mut BTreeMap<Arn, Tags>,
-    ) -> Result<LoadBalancer> {
-        if let Some(old) = old {
-            return Ok(LoadBalancer {
-                tags: old.tags.clone(),
-                attributes: old.attributes.clone(),
-                listeners: old.listeners.clone(),
-                ..listed
-            });
-        }
-        let tags = tags.remove(&listed.arn).unwrap_or_default();
-        let mut balancer = LoadBalancer { tags, ..listed };
-        if !is_ours(self.scope.ownership, &balancer.tags) {
-            return Ok(balancer);
-        }
-        balancer.attributes = self.elb.attributes(&balancer.arn).await?;
-        balancer.listeners = self.elb.listeners(&balancer.arn).await?;
-        let arns: Vec<_> = balancer
-            .listeners
-            .values()
-            .map(|listener| listener.arn.clone())
-            .collect();
-        let mut tags = self.elb.tags(&arns).await?;
-        for listener in balancer.listeners.values_mut() {
-            listener.tags = tags.remove(&listener.arn).unwrap_or_default();
-            if listener.default_certificate.is_some() {
-                listener.certificates = self.elb.certificates(&listener.arn).await?;
+    /// Reads the targets that are waited for.
+    async fn read_targets(&mut self, elb: &impl LoadBalancing) -> Result<()> {
+        for name in std::mem::take(&mut self.waiting) {
+            if self.fresh.whole.contains(&name) {
+                continue;
             }
-        }
-        Ok(balancer)
-    }
-
-    async fn target_group(
-        &self,
-        listed: TargetGroup,
-        old: Option<&TargetGroup>,
-        tags: &mut BTreeMap<Arn, Tags>,
-    ) -> Result<TargetGroup> {
-        if let Some(old) = old {
-            return Ok(TargetGroup {
-                tags: old.tags.clone(),
-                attributes: old.attributes.clone(),
-                targets: old.targets.clone(),
-                ..listed
-            });
-        }
-        let tags = tags.remove(&listed.arn).unwrap_or_default();
-        let mut group = TargetGroup { tags, ..listed };
-        if is_ours(self.scope.ownership, &group.tags) {
-            group.attributes = self.elb.target_group_attributes(&group.arn).await?;
-            group.targets = self.elb.targets(&group.arn).await?;
-        }
-        Ok(group)
-    }
-
-    /// Reads only the states of load balancers.
-    async fn states(&self, observed: &mut Observed) -> Result<()> {
-        let now: BTreeMap<String, State> = self
-            .elb
-            .load_balancers()
-            .await?
-            .into_iter()
-            .map(|listed| (listed.name, listed.resource.state))
-            .collect();
-        for (name, balancer) in &mut observed.load_balancers {
-            if let Some(state) = now.get(name) {
-                balancer.state = *state;
+            let Some(group) = self.observed.target_groups.get_mut(&name) else {
+                continue;
+            };
+            match elb.targets(&group.arn).await {
+                Ok(targets) => {
+                    group.targets = targets;
+                    self.fresh.targets.insert(name);
+                }
+                Err(error) => {
+                    self.forgotten.insert(name.clone());
+                    self.unread.insert(name, error);
+                }
             }
         }
         Ok(())

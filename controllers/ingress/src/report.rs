@@ -2,11 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use ingress_core::{Config, Desired, Fate, Observed, State};
-use isthmus_core::{Action as _, ObjectRef, Withheld};
+use ingress_core::{Action, Config, Desired, Fate, Observed, State};
+use isthmus_core::{Action as _, ObjectRef, Step, Withheld};
 use isthmus_runtime::{EventType, Page, Run, Section};
 
-use crate::decided::Decided;
+use crate::decided::{Decided, UNREAD};
+
+/// How many Ingresses of one load balancer hear of what was changed on it.
+const HEAR_OF_IT: usize = 5;
 
 /// Counts what is managed.
 pub(crate) fn managed(run: &Run<'_>, observed: &Observed, desired: &Desired, config: &Config) {
@@ -37,12 +40,34 @@ pub(crate) fn withheld(run: &Run<'_>, decided: &Decided) {
     }
     for step in &decided.plan.steps {
         let Some(why) = &step.withheld else { continue };
+        if why.reason == UNREAD {
+            // It is a failure of the run, and passes with it.
+            continue;
+        }
         let what = format!("{} {}", step.action.kind(), step.action.name());
         stays(run, &step.objects, &what, why);
     }
     if let Some((why, objects)) = &decided.kept_names {
         said(why, objects.len());
         stays(run, objects, "the name in its status", why);
+    }
+}
+
+/// Says what was changed by someone else and is put back now.
+pub(crate) fn put_back<'a>(run: &Run<'_>, steps: impl Iterator<Item = &'a Step<Action>>) {
+    for step in steps {
+        let what = format!("{} {}", step.action.kind(), step.action.name());
+        let detail = step.action.to_string();
+        let detail = if detail.is_empty() {
+            "deleted"
+        } else {
+            &detail
+        };
+        tracing::warn!("{what} was changed by someone else; put back: {detail}");
+        for object in step.objects.iter().take(HEAR_OF_IT) {
+            let message = format!("{what} was changed by someone else; it is put back: {detail}");
+            run.event(object, EventType::Warning, "ChangedByHand", message);
+        }
     }
 }
 

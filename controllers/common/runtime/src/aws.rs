@@ -4,6 +4,7 @@ mod calls;
 mod classify;
 mod config;
 mod imds;
+mod whole;
 
 pub use calls::CallMetrics;
 pub use classify::{aws_message, error_class};

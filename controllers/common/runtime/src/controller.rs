@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::args::read_args;
 use crate::{
-    Aws, CommonArgs, ControllerArgs, Exit, ListenAddress, LogLevel, Metrics, Outcome, Page,
+    Admin, Aws, CommonArgs, ControllerArgs, Exit, ListenAddress, LogLevel, Metrics, Outcome, Page,
     Problems, Run, RunError, StartError, Trigger, Watches, run_loop,
 };
 
@@ -91,10 +91,16 @@ pub struct Setup {
     pub common: CommonArgs,
     /// The flags of all controllers.
     pub controller: ControllerArgs,
+    pub(crate) admin: Admin,
     pub(crate) aws: Option<Aws>,
 }
 
 impl Setup {
+    /// Adds a condition of `/readyz`; the error says what is missing.
+    pub fn ready_when(&self, check: impl Fn() -> Result<(), String> + Send + Sync + 'static) {
+        self.admin.ready_when(check);
+    }
+
     /// AWS, as [`Aws::connect`] finds it; the second call gives the same again.
     ///
     /// # Errors

@@ -25,6 +25,9 @@ pub struct Run<'a> {
     /// This run is the first, a resync or one after a failure: read everything
     /// anew. Otherwise something changed, and reading what it touches is enough.
     pub full: bool,
+    /// This run is the first of the process, or the first since this replica
+    /// leads: what it remembers of AWS may have been changed by another one.
+    pub first: bool,
     pub(crate) admin: &'a Admin,
     pub(crate) events: &'a Events,
     pub(crate) term: &'a Term,

@@ -28,6 +28,23 @@ const GRACE_WITHOUT_LEASE: Duration = Duration::from_secs(3);
 /// For the release of the lease and the Events that still wait.
 const GRACE_AT_THE_END: Duration = Duration::from_secs(2);
 
+/// How a run came about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Pass {
+    /// The process or the term as leader begins.
+    First,
+    /// A resync, or a run after a failure.
+    Full,
+    /// Something changed, or was waited for.
+    Change,
+}
+
+impl Pass {
+    fn again(full: bool) -> Self {
+        if full { Self::Full } else { Self::Change }
+    }
+}
+
 /// A controller with everything around it.
 pub(crate) struct RunLoop<C> {
     controller: Arc<C>,
@@ -94,6 +111,7 @@ impl<C: Controller> RunLoop<C> {
             trigger: trigger.clone(),
             common,
             controller: args.clone(),
+            admin: admin.clone(),
             aws: None,
         };
         let controller = Arc::new(C::start(config, &mut setup).await?);
@@ -149,14 +167,15 @@ impl<C: Controller> RunLoop<C> {
 
     /// One reconcile, reported. `None` if it was cut off because it did not end
     /// in time after `SIGTERM` or the loss of the lease.
-    async fn reconcile(&self, term: &Term, full: bool) -> Option<Result<Outcome, RunError>> {
+    async fn reconcile(&self, term: &Term, pass: Pass) -> Option<Result<Outcome, RunError>> {
         let run = Run {
             dry_run: self.args.dry_run,
             removal_limit: self.args.removal_limit(),
             metrics: &self.metrics,
             shutdown: &self.shutdown,
             kube: &self.kube,
-            full,
+            full: pass != Pass::Change,
+            first: pass == Pass::First,
             admin: &self.admin,
             events: &self.events,
             term,

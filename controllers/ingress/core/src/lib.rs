@@ -19,7 +19,9 @@ mod check;
 mod class;
 mod config;
 mod desired;
+mod drift;
 mod hosts;
+mod missing;
 mod naming;
 mod network;
 mod observed;
@@ -41,7 +43,9 @@ pub use check::{Withholding, check, check_statuses};
 pub use class::ClassFilter;
 pub use config::{AccessLogs, Config, HealthCheck, Protocol, TargetConfig};
 pub use desired::{Desired, DesiredLoadBalancer, DesiredTargetGroup, Fate, Served, desired};
+pub use drift::Settled;
 pub use hosts::{cluster_local, normal_host};
+pub use missing::missing;
 pub use network::{Network, SecurityGroup, Subnet};
 pub use observed::{
     Health, Listener, ListenerAction, LoadBalancer, Observed, State, TargetGroup, is_ours,

@@ -1,5 +1,7 @@
 use super::*;
+use crate::aws::Tags;
 use crate::aws::fake::{FakeElb, VPC};
+use ingress_core::{Arn, LoadBalancer, State, TargetGroup};
 use jiff::Timestamp;
 
 fn ownership() -> Ownership {
@@ -54,19 +56,22 @@ fn elb() -> FakeElb {
     elb
 }
 
-async fn refresh(memory: &mut Memory, elb: &FakeElb, full: bool) -> Result<()> {
+const RESYNC: Depth = Depth::Resync(Duration::from_secs(300));
+
+async fn refresh(memory: &mut Memory, elb: &FakeElb, depth: Depth) -> Result<()> {
     let ownership = ownership();
     let scope = Scope {
         ownership: &ownership,
         vpc: VPC,
     };
-    memory.refresh(elb, scope, full).await
+    memory.begin();
+    memory.refresh(elb, scope, depth).await
 }
 
 #[tokio::test]
 async fn at_rest_nothing_is_read() {
     let (elb, mut memory) = (elb(), Memory::default());
-    refresh(&mut memory, &elb, true).await.unwrap();
+    refresh(&mut memory, &elb, Depth::Everything).await.unwrap();
     assert_eq!(*memory.observed(), *elb.there.borrow());
     let first = elb.said();
     assert!(
@@ -78,17 +83,17 @@ async fn at_rest_nothing_is_read() {
         of_foreign, 0,
         "what is not ours is not looked into: {first:?}"
     );
-    refresh(&mut memory, &elb, false).await.unwrap();
+    refresh(&mut memory, &elb, Depth::Forgotten).await.unwrap();
     assert_eq!(elb.said(), Vec::<String>::new());
 }
 
 #[tokio::test]
 async fn after_a_change_only_what_changed_is_read() {
     let (elb, mut memory) = (elb(), Memory::default());
-    refresh(&mut memory, &elb, true).await.unwrap();
+    refresh(&mut memory, &elb, Depth::Everything).await.unwrap();
     elb.said();
     memory.forget(["a".to_owned()]);
-    refresh(&mut memory, &elb, false).await.unwrap();
+    refresh(&mut memory, &elb, Depth::Forgotten).await.unwrap();
     assert_eq!(
         elb.said(),
         [
@@ -104,7 +109,7 @@ async fn after_a_change_only_what_changed_is_read() {
 #[tokio::test]
 async fn what_is_waited_for_is_read_and_no_more() {
     let (elb, mut memory) = (elb(), Memory::default());
-    refresh(&mut memory, &elb, true).await.unwrap();
+    refresh(&mut memory, &elb, Depth::Everything).await.unwrap();
     elb.said();
     memory.wait_for(true, BTreeSet::new());
     elb.there
@@ -113,26 +118,137 @@ async fn what_is_waited_for_is_read_and_no_more() {
         .get_mut("a")
         .unwrap()
         .state = State::Active;
-    refresh(&mut memory, &elb, false).await.unwrap();
+    refresh(&mut memory, &elb, Depth::Forgotten).await.unwrap();
     assert_eq!(elb.said(), ["DescribeLoadBalancers"]);
     assert_eq!(memory.observed().load_balancers["a"].state, State::Active);
     memory.wait_for(false, BTreeSet::from(["a-t".to_owned()]));
-    refresh(&mut memory, &elb, false).await.unwrap();
+    refresh(&mut memory, &elb, Depth::Forgotten).await.unwrap();
     assert_eq!(elb.said(), ["DescribeTargetHealth a-t"]);
 }
 
 #[tokio::test]
-async fn a_read_that_fails_changes_nothing() {
+async fn a_list_that_fails_changes_nothing() {
     let (elb, mut memory) = (elb(), Memory::default());
-    refresh(&mut memory, &elb, true).await.unwrap();
+    refresh(&mut memory, &elb, Depth::Everything).await.unwrap();
     let before = memory.observed().clone();
     elb.there.borrow_mut().load_balancers.remove("a");
-    elb.failing
-        .borrow_mut()
-        .insert("DescribeListeners b".to_owned());
-    assert!(refresh(&mut memory, &elb, true).await.is_err());
-    assert_eq!(*memory.observed(), before);
-    elb.failing.borrow_mut().clear();
-    refresh(&mut memory, &elb, true).await.unwrap();
+    for list in ["DescribeTargetGroups", "DescribeTags"] {
+        elb.failing.borrow_mut().insert(list.to_owned());
+        let read = refresh(&mut memory, &elb, Depth::Everything).await;
+        assert!(read.is_err(), "{list}");
+        assert_eq!(*memory.observed(), before, "{list}");
+        elb.failing.borrow_mut().clear();
+    }
+    refresh(&mut memory, &elb, Depth::Everything).await.unwrap();
     assert_eq!(*memory.observed(), *elb.there.borrow());
+}
+
+#[tokio::test]
+async fn one_that_cannot_be_read_stops_no_other() {
+    let (elb, mut memory) = (elb(), Memory::default());
+    let fault = "DescribeListeners a".to_owned();
+    elb.failing.borrow_mut().insert(fault);
+    refresh(&mut memory, &elb, Depth::Everything).await.unwrap();
+    assert_eq!(memory.unread().keys().collect::<Vec<_>>(), ["a"]);
+    assert_eq!(memory.failures().len(), 1);
+    assert!(
+        memory.observed().target_groups["b-t"]
+            .load_balancers
+            .is_empty()
+    );
+    elb.failing.borrow_mut().clear();
+    elb.said();
+    refresh(&mut memory, &elb, Depth::Forgotten).await.unwrap();
+    let again = elb.said();
+    assert!(
+        again.contains(&"DescribeListeners a".to_owned()),
+        "{again:?}"
+    );
+    assert!(
+        !again.contains(&"DescribeListeners b".to_owned()),
+        "{again:?}"
+    );
+    assert!(memory.unread().is_empty());
+    assert_eq!(*memory.observed(), *elb.there.borrow());
+}
+
+/// Twenty load balancers, each with a target group.
+fn many() -> FakeElb {
+    let elb = FakeElb::default();
+    {
+        let mut there = elb.there.borrow_mut();
+        for n in 0..20 {
+            let (name, group_name) = (format!("b{n:02}"), format!("b{n:02}-t"));
+            there
+                .load_balancers
+                .insert(name.clone(), balancer(&name, ownership().tags()));
+            there
+                .target_groups
+                .insert(group_name.clone(), group(&group_name, ownership().tags()));
+        }
+    }
+    elb
+}
+
+#[tokio::test]
+async fn a_resync_reads_the_lists_and_a_share_the_oldest_first() {
+    let (elb, mut memory) = (many(), Memory::default());
+    refresh(&mut memory, &elb, Depth::Everything).await.unwrap();
+    elb.said();
+    let mut looked_into = BTreeSet::new();
+    for resync in 1..=6 {
+        memory.pass(Duration::from_secs(300));
+        refresh(&mut memory, &elb, RESYNC).await.unwrap();
+        let calls = elb.said();
+        assert!(calls.len() <= 24, "resync {resync}: {calls:?}");
+        let whole = calls.into_iter().filter(|call| call.contains(' '));
+        looked_into.extend(whole);
+    }
+    for n in 0..20 {
+        for call in [
+            format!("DescribeListeners b{n:02}"),
+            format!("DescribeTargetHealth b{n:02}-t"),
+        ] {
+            assert!(
+                looked_into.contains(&call),
+                "{call} not within half an hour"
+            );
+        }
+    }
+    // A run after a failure is no resync.
+    refresh(&mut memory, &elb, RESYNC).await.unwrap();
+    let calls = elb.said();
+    assert!(calls.iter().all(|call| !call.contains(' ')), "{calls:?}");
+}
+
+#[tokio::test]
+async fn what_a_step_relies_on_is_read_before_it() {
+    let (elb, mut memory) = (elb(), Memory::default());
+    refresh(&mut memory, &elb, Depth::Everything).await.unwrap();
+    let names = |names: &[&str]| names.iter().map(|n| (*n).to_owned()).collect();
+    let reliance = Reliance {
+        whole: names(&["a", "new"]),
+        targets: names(&["b-t"]),
+    };
+    assert!(!memory.doubt(&reliance), "everything was read just now");
+    elb.said();
+    memory.begin();
+    assert!(memory.doubt(&reliance), "in a run before this one");
+    let scope_of = ownership();
+    let scope = Scope {
+        ownership: &scope_of,
+        vpc: VPC,
+    };
+    memory.refresh(&elb, scope, Depth::Forgotten).await.unwrap();
+    let calls = elb.said();
+    let whole: Vec<_> = calls.iter().filter(|call| call.contains(' ')).collect();
+    assert_eq!(
+        whole,
+        [
+            "DescribeLoadBalancerAttributes a",
+            "DescribeListeners a",
+            "DescribeTargetHealth b-t"
+        ]
+    );
+    assert!(!memory.doubt(&reliance));
 }

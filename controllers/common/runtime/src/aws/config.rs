@@ -11,6 +11,7 @@ use aws_credential_types::provider::error::CredentialsError;
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 
+use super::whole::whole_answers;
 use super::{CallMetrics, ImdsClient};
 use crate::connect::chain;
 use crate::{Metrics, StartError};
@@ -48,7 +49,7 @@ impl Aws {
     pub async fn connect(metrics: &Metrics) -> Result<Self, StartError> {
         crate::install_crypto();
         let sdk = aws_config::defaults(BehaviorVersion::v2026_01_12())
-            .http_client(http_client())
+            .http_client(whole_answers(http_client()))
             .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS))
             .timeout_config(
                 TimeoutConfig::builder()

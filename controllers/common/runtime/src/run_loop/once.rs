@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::{sleep, timeout};
 
-use super::{GRACE_AT_THE_END, RunLoop};
+use super::{GRACE_AT_THE_END, Pass, RunLoop};
 use crate::lease::Election;
 use crate::{Controller, StartError};
 
@@ -15,7 +15,9 @@ const FIRST_LISTS: Duration = Duration::from_secs(30);
 
 impl<C: Controller> RunLoop<C> {
     /// Reconciles until nothing is pending at AWS any more: waiting for that is
-    /// part of the work. A dry run makes one pass, for nothing changes by it.
+    /// part of the work. A dry run makes one pass, for nothing changes by it. As in
+    /// the long-running loop, a pass that waits for something reads everything
+    /// anew only after a failure.
     ///
     /// The last pass decides: 1 if anything failed in it, otherwise 0.
     pub(super) async fn once(self) -> Result<ExitCode, StartError> {
@@ -32,12 +34,14 @@ impl<C: Controller> RunLoop<C> {
         }
         self.metrics.leader(true);
         let term = Election::unopposed().term(|| {}).await;
+        let mut pass = Pass::First;
         let code = loop {
-            let ended = self.reconcile(&term, true).await;
+            let ended = self.reconcile(&term, pass).await;
             if self.shutdown.is_cancelled() {
                 break ExitCode::SUCCESS;
             }
             let failed = !matches!(&ended, Some(Ok(outcome)) if outcome.failures.is_empty());
+            pass = Pass::again(failed);
             let requeue = ended
                 .and_then(Result::ok)
                 .and_then(|outcome| outcome.requeue);

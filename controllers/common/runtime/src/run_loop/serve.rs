@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
 
-use super::{GRACE_AT_THE_END, RunLoop, jitter};
+use super::{GRACE_AT_THE_END, Pass, RunLoop, jitter};
 use crate::Controller;
 use crate::lease::{Election, Term};
 use crate::pace::{Next, Pace};
@@ -38,19 +38,19 @@ impl<C: Controller> RunLoop<C> {
     /// One term. It begins with a full run, whatever was known before it.
     async fn lead(&self, term: &Term, mut pace: Pace, settled: &AtomicBool) {
         self.leads(true);
-        let mut full = true;
+        let mut pass = Pass::First;
         while term.holds() && !self.shutdown.is_cancelled() {
             // What asked for a run until now is seen by the one that begins.
             self.trigger.clear();
-            let Some(ended) = self.reconcile(term, full).await else {
+            let Some(ended) = self.reconcile(term, pass).await else {
                 break;
             };
             settled.store(true, Ordering::Relaxed);
-            let next = pace.after(&ended, full, Instant::now(), jitter());
+            let next = pace.after(&ended, pass != Pass::Change, Instant::now(), jitter());
             tokio::select! {
                 () = self.shutdown.cancelled() => break,
                 () = term.ended() => break,
-                is_full = self.wait(next) => full = is_full,
+                is_full = self.wait(next) => pass = Pass::again(is_full),
             }
         }
         self.leads(false);

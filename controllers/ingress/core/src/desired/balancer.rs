@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use isthmus_core::Rejection;
 
 use super::{DesiredLoadBalancer, DesiredTargetGroup};
+use crate::missing::{no_security_group, no_subnets};
 use crate::rejection::{NO_SECURITY_GROUP, NO_SUBNETS, reject_all};
-use crate::{Config, GroupKey, Network, Scheme, Slot, naming, tags};
+use crate::{Config, GroupKey, Network, Slot, naming, tags};
 
 pub(super) fn load_balancer(
     name: &str,
@@ -53,30 +54,12 @@ fn reject_without_network(
     config: &Config,
     rejections: &mut Vec<Rejection>,
 ) {
-    let vpc = &config.vpc;
     if balancer.security_group.is_none() {
-        let message = format!(
-            "no security group in {vpc} has the tags {}=owned and {}={}",
-            config.ownership.cluster_tag(),
-            isthmus_core::CONTROLLER_TAG,
-            config.ownership.controller_id(),
-        );
+        let message = no_security_group(config);
         reject_all(rejections, &balancer.members, NO_SECURITY_GROUP, &message);
     }
     if balancer.subnets.len() < DesiredLoadBalancer::MIN_ZONES {
-        let reachable = match balancer.scheme {
-            Scheme::InternetFacing => " with a route to an internet gateway",
-            Scheme::Internal => "",
-        };
-        let message = format!(
-            "a load balancer that is {} needs subnets in {} zones of {vpc} and there are {}; looked for are subnets{reachable} \
-             with the tag {} (or without it, where no subnet has it), best with the tag {}=1",
-            balancer.scheme,
-            DesiredLoadBalancer::MIN_ZONES,
-            balancer.subnets.len(),
-            config.ownership.cluster_tag(),
-            Network::role_tag(balancer.scheme),
-        );
+        let message = no_subnets(balancer.scheme, balancer.subnets.len(), config);
         reject_all(rejections, &balancer.members, NO_SUBNETS, &message);
     }
 }

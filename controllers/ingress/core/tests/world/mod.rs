@@ -423,14 +423,15 @@ impl World {
 
     /// Which load balancers use which target group.
     fn recount(&mut self) {
+        let mut users: BTreeMap<Arn, BTreeSet<Arn>> = BTreeMap::new();
+        for balancer in self.observed.load_balancers.values() {
+            for group in balancer.forwards() {
+                let of = users.entry(group.clone()).or_default();
+                of.insert(balancer.arn.clone());
+            }
+        }
         for group in self.observed.target_groups.values_mut() {
-            group.load_balancers = self
-                .observed
-                .load_balancers
-                .values()
-                .filter(|balancer| balancer.forwards().any(|arn| *arn == group.arn))
-                .map(|balancer| balancer.arn.clone())
-                .collect();
+            group.load_balancers = users.remove(&group.arn).unwrap_or_default();
         }
     }
 
@@ -482,11 +483,11 @@ fn owned(tags: &BTreeMap<String, String>) {
 
 /// Writes statuses into the Ingresses.
 pub(crate) fn write(snapshot: &mut Snapshot, statuses: &Statuses) {
-    for change in &statuses.changes {
-        for ingress in &mut snapshot.ingresses {
-            if ingress.object == change.object {
-                ingress.status = change.entries.clone();
-            }
+    let changes = statuses.changes.iter();
+    let mut entries: BTreeMap<_, _> = changes.map(|c| (&c.object, &c.entries)).collect();
+    for ingress in &mut snapshot.ingresses {
+        if let Some(entries) = entries.remove(&ingress.object) {
+            ingress.status.clone_from(entries);
         }
     }
 }

@@ -1,0 +1,65 @@
+//! What someone else changed on what is ours.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use isthmus_core::{Plan, Step};
+
+use crate::action::{Action, Operation};
+use crate::{Desired, DesiredLoadBalancer};
+
+/// What was asked for when everything was in order the last time.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Settled {
+    /// Without their members: who is on a load balancer changes nothing of it.
+    load_balancers: BTreeMap<String, DesiredLoadBalancer>,
+    targets: BTreeSet<String>,
+}
+
+impl Settled {
+    /// Remembers what was carried out.
+    #[must_use]
+    pub fn new(desired: &Desired) -> Self {
+        let balancers = desired.load_balancers.iter();
+        Self {
+            load_balancers: balancers.map(|(n, b)| (n.clone(), alone(b))).collect(),
+            targets: desired.targets.clone(),
+        }
+    }
+
+    /// The steps of a plan that nobody's wish explains: the same was asked for when
+    /// it was in order. What only the time brings about is not among them.
+    pub fn drift<'a>(
+        &self,
+        desired: &Desired,
+        plan: &'a Plan<Action>,
+    ) -> impl Iterator<Item = &'a Step<Action>> + use<'a> {
+        let mut same = BTreeSet::new();
+        for (name, balancer) in &desired.load_balancers {
+            if self.load_balancers.get(name) == Some(&alone(balancer)) {
+                same.insert(name.clone());
+            }
+        }
+        let same_targets = self.targets == desired.targets;
+        plan.active().filter(move |step| {
+            same.contains(&step.action.chain) && mends(&step.action.operation, same_targets)
+        })
+    }
+}
+
+fn alone(balancer: &DesiredLoadBalancer) -> DesiredLoadBalancer {
+    DesiredLoadBalancer {
+        members: Vec::new(),
+        ..balancer.clone()
+    }
+}
+
+fn mends(operation: &Operation, same_targets: bool) -> bool {
+    match operation {
+        Operation::Register { .. } | Operation::Deregister { .. } => same_targets,
+        // These follow when something has been kept long enough.
+        Operation::Detach { .. }
+        | Operation::RemoveTags { .. }
+        | Operation::DeleteTargetGroup { .. } => false,
+        _ => true,
+    }
+}
