@@ -1,7 +1,17 @@
 //! `isthmus-ingress` from an Ingress to its load balancer and back, at the emulators.
 
+#[path = "ingress/discovery.rs"]
+mod discovery;
+#[path = "ingress/drift.rs"]
+mod drift;
 #[path = "ingress/reading.rs"]
 mod reading;
+#[path = "ingress/replicas.rs"]
+mod replicas;
+#[path = "ingress/rest.rs"]
+mod rest;
+#[path = "ingress/trouble.rs"]
+mod trouble;
 
 use std::collections::BTreeMap;
 use std::time::Duration;

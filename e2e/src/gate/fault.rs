@@ -17,6 +17,9 @@ pub enum FaultKind {
     Malformed,
     /// Carried out; the connection is cut in the middle of the answer.
     HalfAnswer,
+    /// Carried out; the first part of the answer, announced as all of it: what a
+    /// proxy makes of an answer that broke off behind it.
+    Truncated,
     /// Carried out; the connection is cut before the answer.
     LostAnswer,
     /// Refused for want of permission.
@@ -94,6 +97,12 @@ impl Fault {
     #[must_use]
     pub fn half_answer(action: &str) -> Self {
         Self::new(action, FaultKind::HalfAnswer)
+    }
+
+    /// See [`FaultKind::Truncated`].
+    #[must_use]
+    pub fn truncated(action: &str) -> Self {
+        Self::new(action, FaultKind::Truncated)
     }
 
     /// See [`FaultKind::LostAnswer`].

@@ -41,6 +41,7 @@ pub(super) enum Delivery {
     Whole,
     Malformed,
     Half,
+    Truncated,
     Lost,
     /// Lost, and the world stands still from here on.
     Stop,
@@ -242,6 +243,7 @@ fn by_fault(struck: Option<FaultKind>, asked: &Asked, n: usize) -> Verdict {
         Some(FaultKind::Delay(by)) => forward(by, Delivery::Whole),
         Some(FaultKind::Malformed) => forward(Duration::ZERO, Delivery::Malformed),
         Some(FaultKind::HalfAnswer) => forward(Duration::ZERO, Delivery::Half),
+        Some(FaultKind::Truncated) => forward(Duration::ZERO, Delivery::Truncated),
         Some(FaultKind::LostAnswer) => forward(Duration::ZERO, Delivery::Lost),
         Some(FaultKind::Timeout) => Verdict::Silence,
         Some(FaultKind::Cut) => Verdict::Cut,

@@ -28,6 +28,7 @@ fn main() {
         let mut aws = World::default();
         measure("first", &snapshot, &aws.observed);
         aws.settle(&mut snapshot, &config(), now());
+        snapshot.ssl_policies = aws.observed.ssl_policies(&config().ownership);
         let found = aws.observed.load_balancers.len();
         assert_eq!(found, balancers, "load balancers");
         measure("settled", &snapshot, &aws.observed);
@@ -62,6 +63,7 @@ fn snapshot(ingresses: usize, balancers: usize) -> Snapshot {
         certificates: certificates.collect(),
         nodes: (0..100).map(|n| node(&format!("i-{n:03}"))).collect(),
         network: network(),
+        ..Snapshot::default()
     }
 }
 
