@@ -4,8 +4,12 @@
 mod crash;
 #[path = "dns/failures.rs"]
 mod failures;
+#[path = "dns/outages.rs"]
+mod outages;
 #[path = "dns/records.rs"]
 mod records;
+#[path = "dns/sources.rs"]
+mod sources;
 #[path = "dns/stage.rs"]
 mod stage;
 #[path = "dns/trouble.rs"]

@@ -3,13 +3,15 @@
 use isthmus_core::GoDuration;
 
 mod older;
+mod source;
 
 pub(crate) use older::OlderArgs;
+pub(crate) use source::SourceArgs;
 
 /// The flags of external-dns for Route 53, and those that are new.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Where names come from: ingress (repeatable).
+    /// Where names come from: ingress, service, skipper-routegroup or crd (repeatable).
     #[arg(long, value_name = "SOURCE")]
     pub(crate) source: Vec<String>,
 
@@ -39,6 +41,9 @@ pub(crate) struct Args {
 
     #[command(flatten, next_help_heading = "What counts")]
     pub(crate) filter: FilterArgs,
+
+    #[command(flatten, next_help_heading = "What of single sources")]
+    pub(crate) source_options: SourceArgs,
 
     #[command(flatten, next_help_heading = "Records")]
     pub(crate) record: RecordArgs,

@@ -1,19 +1,24 @@
 //! The flags, found to be right.
 
+use std::collections::BTreeSet;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use dns_core::{Affix, AliasIpv6, AliasOptions, Config, Limits, Policy, Registry, TxtRegistry};
+use dns_core::{
+    Affix, AliasIpv6, AliasOptions, Config, Limits, Policy, Registry, Source, TxtRegistry,
+};
 use isthmus_runtime::Problems;
 
 use crate::args::{Args, AwsArgs, RecordArgs, RegistryArgs};
 
 mod filters;
+mod source;
 
 /// What the flags say.
 #[derive(Debug)]
 pub(crate) struct Settings {
     pub(crate) decisions: Config,
+    pub(crate) sources: BTreeSet<Source>,
     pub(crate) namespace: Option<String>,
     /// For the API server, which need not send what does not fulfil it.
     pub(crate) label_selector: String,
@@ -40,7 +45,7 @@ pub(crate) struct Role {
 
 impl Settings {
     pub(crate) fn new(args: Args, problems: &mut Problems) -> Option<Self> {
-        check_source(&args.source, problems);
+        let sources = source::sources(&args.source, problems);
         if args.provider != "aws" {
             problems.push("provider", &args.provider, "aws");
         }
@@ -57,7 +62,8 @@ impl Settings {
         let registry = registry(&args.registry, problems);
         let domains = filters::domains(&args.filter, problems);
         let zones = filters::zones(&args.filter, problems);
-        let source = filters::source(&args.filter, problems);
+        let mut source = filters::source(&args.filter, problems);
+        source::complete(&mut source, &args.source_options, problems);
         let types = filters::types(&args.record, problems);
         let alias = alias(&args.record, problems);
         let min_ttl = u32::try_from(args.record.min_ttl.0.as_secs())
@@ -82,6 +88,7 @@ impl Settings {
                 alias: alias?,
                 min_ttl: min_ttl.filter(|ttl| *ttl > 0),
             },
+            sources,
             namespace: Some(args.filter.namespace).filter(|namespace| !namespace.is_empty()),
             label_selector: args.filter.label_filter,
             resync: args.interval.0,
@@ -92,26 +99,6 @@ impl Settings {
             role,
             notes: args.older.notes(),
         })
-    }
-}
-
-fn check_source(sources: &[String], problems: &mut Problems) {
-    const LATER: [&str; 3] = ["service", "skipper-routegroup", "crd"];
-    if sources.is_empty() {
-        problems.say("source", "is required: ingress");
-    }
-    for source in sources {
-        match source.as_str() {
-            "ingress" => {}
-            later if LATER.contains(&later) => problems.say(
-                "source",
-                format_args!("{source:?} is not supported yet; allowed: ingress"),
-            ),
-            _ => problems.say(
-                "source",
-                format_args!("{source:?} is not supported; allowed: ingress"),
-            ),
-        }
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use dns_core::{Decision, Desired, Grace, Observed, Quarantine, batches, desired, plan};
+use dns_core::{Decision, Desired, Grace, Observed, Quarantine, Snapshot, batches, desired, plan};
 use isthmus_core::ErrorClass;
 use isthmus_runtime::{
     CommonArgs, Controller, Failure, Outcome, Page, Problems, Run, RunError, Setup, StartError,
@@ -14,15 +14,15 @@ use crate::args::Args;
 use crate::aws::{Limiter, Sdk};
 use crate::config::Settings;
 use crate::metrics::DnsMetrics;
-use crate::watch::Ingresses;
-use crate::{observe, report};
+use crate::watch::Sources;
+use crate::{observe, report, status};
 
 /// The DNS controller.
 pub(crate) struct Dns {
     settings: Settings,
     /// `--once`: nothing is waited for that is not AWS.
     once: bool,
-    ingresses: Ingresses,
+    sources: Sources,
     route53: Sdk,
     metrics: DnsMetrics,
     started: Instant,
@@ -48,11 +48,13 @@ struct Memory {
     quarantine: Quarantine,
     /// The last plan that was reported.
     reported: String,
+    /// Why sources could not be asked, as it was last said.
+    absences: Vec<Failure>,
 }
 
 impl Controller for Dns {
     const NAME: &'static str = "isthmus-dns";
-    const ABOUT: &'static str = "Keeps Route 53 in step with the Ingresses of a cluster.";
+    const ABOUT: &'static str = "Keeps Route 53 in step with the Ingresses, Services, RouteGroups and DNSEndpoints of a cluster.";
     type Args = Args;
     type Config = Settings;
 
@@ -79,7 +81,7 @@ impl Controller for Dns {
         .await;
         Ok(Self {
             once: setup.controller.once,
-            ingresses: Ingresses::watch(setup, &settings),
+            sources: Sources::watch(setup, &settings),
             route53,
             metrics: DnsMetrics::register(&setup.metrics),
             started: Instant::now(),
@@ -91,6 +93,7 @@ impl Controller for Dns {
                 grace: Grace::new(settings.empty_target_grace),
                 quarantine: Quarantine::default(),
                 reported: String::new(),
+                absences: Vec::new(),
             }),
             page: Mutex::default(),
             settings,
@@ -99,7 +102,8 @@ impl Controller for Dns {
 
     async fn run_once(&self, run: &Run<'_>) -> Result<Outcome, RunError> {
         let memory = &mut *self.memory.lock().await;
-        let snapshot = self.ingresses.snapshot();
+        let (snapshot, absences) = self.sources.snapshot(run.kube, self.now()).await;
+        let absences = self.tell_absences(memory, &snapshot, absences);
         let (mut desired, mut rejections) = desired(&snapshot, &self.settings.decisions);
         let patience = memory.grace.apply(&mut desired, self.now());
         let (mut observed, mut failures) = run
@@ -136,9 +140,14 @@ impl Controller for Dns {
         let settled = certain && !applied.stopped && !run.dry_run;
         memory.observed = settled.then_some(observed);
         memory.access_denied = !failures.is_empty();
+        if !run.dry_run {
+            status::observed(run, &self.sources.unobserved()).await;
+        }
         let retry = memory.quarantine.next(self.now());
+        let back = self.sources.patience(self.now());
+        failures.extend(absences);
         Ok(Outcome {
-            requeue: self.next(more, &[patience, retry]),
+            requeue: self.next(more, &[patience, retry, back]),
             failures,
         })
     }
@@ -167,6 +176,29 @@ impl Dns {
     /// The time since the start.
     fn now(&self) -> Duration {
         self.started.elapsed()
+    }
+
+    /// Says which sources cannot be asked, when that is news. It is a failure
+    /// only of a single run: a long-running one has metric and page, and goes on
+    /// as if nothing were amiss, since nothing at Route 53 is in doubt.
+    fn tell_absences(
+        &self,
+        memory: &mut Memory,
+        snapshot: &Snapshot,
+        absences: Vec<Failure>,
+    ) -> Vec<Failure> {
+        self.metrics
+            .sources(&self.sources.states(&snapshot.unavailable));
+        if self.once {
+            return absences;
+        }
+        for absence in &absences {
+            if !memory.absences.contains(absence) {
+                tracing::warn!("{}", absence.message);
+            }
+        }
+        memory.absences = absences;
+        Vec::new()
     }
 
     fn report(&self, run: &Run<'_>, after: &Decision, observed: &Observed) {

@@ -1,4 +1,4 @@
-//! `isthmus-dns`: keeps Route 53 in step with the Ingresses of a cluster.
+//! `isthmus-dns`: keeps Route 53 in step with the objects of a cluster.
 //!
 //! Takes a zone over from external-dns (and Mate) as it is: the same flags,
 //! annotations and ownership records. The decisions are in [`dns_core`]; this is
@@ -13,6 +13,7 @@ mod error;
 mod metrics;
 mod observe;
 mod report;
+mod status;
 mod watch;
 
 fn main() -> std::process::ExitCode {

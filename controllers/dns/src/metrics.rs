@@ -1,17 +1,19 @@
 //! The metrics that only this controller has.
 
-use dns_core::Batch;
+use dns_core::{Batch, Source};
 use isthmus_core::{Action, Effect};
 use isthmus_runtime::Metrics;
-use prometheus::{IntCounterVec, IntGauge, Opts};
+use prometheus::{IntCounterVec, IntGauge, IntGaugeVec, Opts};
 
 use crate::apply::Applied;
 
-/// `isthmus_dns_changes_total{effect,result}` and `isthmus_dns_refused_names`.
+/// `isthmus_dns_changes_total{effect,result}`, `isthmus_dns_refused_names` and
+/// `isthmus_dns_source_available{source}`.
 #[derive(Clone, Debug)]
 pub(crate) struct DnsMetrics {
     changes: IntCounterVec,
     refused: IntGauge,
+    sources: IntGaugeVec,
 }
 
 impl DnsMetrics {
@@ -31,14 +33,34 @@ impl DnsMetrics {
             "Names whose changes Route 53 refuses.",
         );
         let refused = IntGauge::with_opts(refused).expect("a constant name");
+        let sources = Opts::new(
+            "isthmus_dns_source_available",
+            "Whether a source can be asked; the records of one that cannot stay as they are.",
+        );
+        let sources = IntGaugeVec::new(sources, &["source"]).expect("a constant name");
         let registry = metrics.registry();
+        registry
+            .register(Box::new(sources.clone()))
+            .expect("registered once");
         registry
             .register(Box::new(changes.clone()))
             .expect("registered once");
         registry
             .register(Box::new(refused.clone()))
             .expect("registered once");
-        Self { changes, refused }
+        Self {
+            changes,
+            refused,
+            sources,
+        }
+    }
+
+    /// Says which sources can be asked.
+    pub(crate) fn sources(&self, states: &[(Source, bool)]) {
+        for (source, available) in states {
+            let gauge = self.sources.with_label_values(&[source.flag()]);
+            gauge.set(i64::from(*available));
+        }
     }
 
     /// Counts what was done, and says how many names are set aside.

@@ -18,7 +18,8 @@ pub(crate) fn tell_withheld(run: &Run<'_>, plan: &Plan<Change>) {
         .steps
         .iter()
         .filter_map(|step| Some((step, step.withheld.as_ref()?)));
-    let of_mass = withheld.filter(|(_, why)| why.reason == Withheld::MASS_REMOVAL);
+    let reasons = [Withheld::MASS_REMOVAL, Change::SOURCE_UNAVAILABLE];
+    let of_mass = withheld.filter(|(_, why)| reasons.contains(&why.reason));
     let told: BTreeSet<(&ObjectRef, &str)> = of_mass
         .flat_map(|(step, why)| {
             step.objects

@@ -1,172 +1,161 @@
 //! The objects that names come from.
 
-use dns_core::Snapshot;
-use dns_core::snapshot::{Address, Ingress};
-use isthmus_core::ObjectRef;
-use isthmus_runtime::Setup;
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use dns_core::{Snapshot, Source};
+use isthmus_runtime::{Failure, Setup};
+use k8s_openapi::NamespaceResourceScope;
+use k8s_openapi::api::core::v1 as core;
 use k8s_openapi::api::networking::v1 as networking;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::runtime::reflector::Store;
 use kube::runtime::watcher;
-use kube::{Api, ResourceExt};
+use kube::{Api, Resource};
 
 use crate::config::Settings;
+use backing::Backing;
+use custom::Custom;
+pub(crate) use custom::Unobserved;
 
-/// The reflector of the Ingresses.
-pub(crate) struct Ingresses(Store<networking::Ingress>);
+mod backing;
+mod custom;
+mod ingress;
+mod service;
 
-impl Ingresses {
+/// The reflectors of the sources that `--source` names.
+pub(crate) struct Sources {
+    ingresses: Option<Store<networking::Ingress>>,
+    services: Option<(Store<core::Service>, Backing)>,
+    route_groups: Option<Custom>,
+    dns_endpoints: Option<Custom>,
+}
+
+impl Sources {
     /// Watches one namespace, or all.
     ///
-    /// The first list is a consistent one, not one from the API server's cache:
-    /// what is missing in it loses its records.
+    /// The first lists are consistent ones, not from the API server's cache:
+    /// what is missing in one loses its records.
     pub(crate) fn watch(setup: &mut Setup, settings: &Settings) -> Self {
-        let api = match &settings.namespace {
-            Some(namespace) => Api::namespaced(setup.kube.clone(), namespace),
-            None => Api::all(setup.kube.clone()),
-        };
+        let named = |source| settings.sources.contains(&source);
         let mut config = watcher::Config::default();
         if !settings.label_selector.is_empty() {
             config = config.labels(&settings.label_selector);
         }
-        Self(setup.watches.add("Ingress", api, config, slim))
+        let grace = settings.empty_target_grace;
+        Self {
+            ingresses: named(Source::Ingress).then(|| {
+                let api = api(setup, settings);
+                let watches = &mut setup.watches;
+                watches.add("Ingress", api, config.clone(), ingress::slim)
+            }),
+            services: named(Source::Service).then(|| {
+                let api = api(setup, settings);
+                let watches = &mut setup.watches;
+                let store = watches.add("Service", api, config.clone(), service::slim);
+                (store, Backing::new(setup, settings))
+            }),
+            route_groups: named(Source::SkipperRoutegroup).then(|| {
+                let kind = ("zalando.org/v1", "RouteGroup");
+                Custom::watch(setup, settings, kind, config.clone(), grace)
+            }),
+            dns_endpoints: named(Source::Crd).then(|| {
+                let kind = settings.decisions.source.crd;
+                Custom::watch(setup, settings, kind, config.clone(), grace)
+            }),
+        }
     }
 
-    /// What the Ingresses say now.
-    pub(crate) fn snapshot(&self) -> Snapshot {
-        let ingresses = self
-            .0
-            .state()
-            .iter()
-            .map(|ingress| to_ingress(ingress))
-            .collect();
-        Snapshot { ingresses }
+    /// What the objects say now, and the sources that cannot be asked. `now` is
+    /// the time since any fixed moment.
+    pub(crate) async fn snapshot(
+        &self,
+        kube: &kube::Client,
+        now: Duration,
+    ) -> (Snapshot, Vec<Failure>) {
+        let mut snapshot = Snapshot::default();
+        let mut failures = Vec::new();
+        if let Some(store) = &self.ingresses {
+            let ingresses = store.state();
+            let ingresses = ingresses.iter().map(|ingress| ingress::to_ingress(ingress));
+            snapshot.ingresses = ingresses.collect();
+        }
+        if let Some((store, backing)) = &self.services {
+            let services = store.state();
+            let services = services.iter().map(|service| service::to_service(service));
+            snapshot.services = services.collect();
+            if let Err(failure) = backing.complete(&mut snapshot).await {
+                snapshot.unavailable.insert(Source::Service);
+                failures.push(failure);
+            }
+        }
+        for (source, custom) in self.custom() {
+            if let Err(failure) = custom.available(source, kube, now).await {
+                snapshot.unavailable.insert(source);
+                failures.push(failure);
+            }
+        }
+        if let Some(custom) = &self.route_groups {
+            snapshot.route_groups = custom.route_groups();
+        }
+        if let Some(custom) = &self.dns_endpoints {
+            snapshot.dns_endpoints = custom.dns_endpoints();
+        }
+        (snapshot, failures)
+    }
+
+    fn custom(&self) -> impl Iterator<Item = (Source, &Custom)> {
+        let route_groups = self.route_groups.iter();
+        let dns_endpoints = self.dns_endpoints.iter();
+        route_groups
+            .map(|custom| (Source::SkipperRoutegroup, custom))
+            .chain(dns_endpoints.map(|custom| (Source::Crd, custom)))
+    }
+
+    /// The sources by name, and whether they can be asked.
+    pub(crate) fn states(&self, unavailable: &BTreeSet<Source>) -> Vec<(Source, bool)> {
+        let named = [
+            (Source::Ingress, self.ingresses.is_some()),
+            (Source::Service, self.services.is_some()),
+            (Source::SkipperRoutegroup, self.route_groups.is_some()),
+            (Source::Crd, self.dns_endpoints.is_some()),
+        ];
+        let named = named.into_iter().filter(|(_, named)| *named);
+        named
+            .map(|(source, _)| (source, !unavailable.contains(&source)))
+            .collect()
+    }
+
+    /// When a source that came back can be believed, after `now`.
+    pub(crate) fn patience(&self, now: Duration) -> Option<Duration> {
+        let ends = self.custom().filter_map(|(_, custom)| custom.patience(now));
+        ends.min()
+    }
+
+    /// DNSEndpoints whose status does not say that their generation was seen.
+    pub(crate) fn unobserved(&self) -> Vec<Unobserved> {
+        let custom = self.dns_endpoints.iter();
+        custom.flat_map(Custom::unobserved).collect()
     }
 }
 
-/// Removes what is not read.
-fn slim(ingress: &mut networking::Ingress) {
-    let metadata = &mut ingress.metadata;
+/// The objects of the namespace that counts, or of all.
+fn api<K>(setup: &Setup, settings: &Settings) -> Api<K>
+where
+    K: Resource<DynamicType = (), Scope = NamespaceResourceScope>,
+{
+    match &settings.namespace {
+        Some(namespace) => Api::namespaced(setup.kube.clone(), namespace),
+        None => Api::all(setup.kube.clone()),
+    }
+}
+
+/// Removes what is not read of any object.
+fn slim_metadata(metadata: &mut ObjectMeta) {
     metadata.managed_fields = None;
     metadata.owner_references = None;
     metadata.finalizers = None;
     if let Some(annotations) = &mut metadata.annotations {
         annotations.remove("kubectl.kubernetes.io/last-applied-configuration");
-    }
-    if let Some(spec) = &mut ingress.spec {
-        spec.default_backend = None;
-        for rule in spec.rules.iter_mut().flatten() {
-            rule.http = None;
-        }
-    }
-}
-
-fn to_ingress(ingress: &networking::Ingress) -> Ingress {
-    let metadata = &ingress.metadata;
-    let namespace = metadata.namespace.clone().unwrap_or_default();
-    let uid = metadata.uid.clone().unwrap_or_default();
-    let spec = ingress.spec.as_ref();
-    let rules = spec
-        .and_then(|spec| spec.rules.as_ref())
-        .into_iter()
-        .flatten();
-    let tls = spec
-        .and_then(|spec| spec.tls.as_ref())
-        .into_iter()
-        .flatten();
-    let status = ingress
-        .status
-        .as_ref()
-        .and_then(|status| status.load_balancer.as_ref());
-    let points = status
-        .and_then(|status| status.ingress.as_ref())
-        .into_iter()
-        .flatten();
-    Ingress {
-        object: ObjectRef::new(
-            "networking.k8s.io/v1",
-            "Ingress",
-            namespace,
-            ingress.name_any(),
-        )
-        .with_uid(uid),
-        annotations: metadata.annotations.clone().unwrap_or_default(),
-        labels: metadata.labels.clone().unwrap_or_default(),
-        class: spec.and_then(|spec| spec.ingress_class_name.clone()),
-        rule_hosts: rules.filter_map(|rule| rule.host.clone()).collect(),
-        tls_hosts: tls
-            .flat_map(|tls| tls.hosts.clone().unwrap_or_default())
-            .collect(),
-        addresses: points.flat_map(addresses).collect(),
-    }
-}
-
-/// An entry may have an address, a host name or both.
-fn addresses(point: &networking::IngressLoadBalancerIngress) -> Vec<Address> {
-    let ip = point
-        .ip
-        .as_ref()
-        .and_then(|ip| ip.parse().ok())
-        .map(Address::Ip);
-    let host = point
-        .hostname
-        .clone()
-        .filter(|host| !host.is_empty())
-        .map(Address::Host);
-    ip.into_iter().chain(host).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn ingress() -> networking::Ingress {
-        serde_json::from_value(serde_json::json!({
-            "metadata": {
-                "namespace": "shop", "name": "web", "uid": "u-1",
-                "labels": {"team": "edge"},
-                "annotations": {"a": "b", "kubectl.kubernetes.io/last-applied-configuration": "{}"},
-                "managedFields": [{"manager": "kubectl"}],
-            },
-            "spec": {
-                "ingressClassName": "skipper",
-                "rules": [{"host": "a.example.org", "http": {"paths": []}}, {"http": {"paths": []}}],
-                "tls": [{"hosts": ["b.example.org"]}, {}],
-            },
-            "status": {"loadBalancer": {"ingress": [{"hostname": "lb.example.com"}, {"ip": "192.0.2.1"}, {"hostname": ""}]}},
-        }))
-        .unwrap()
-    }
-
-    #[test]
-    fn only_what_is_read_is_kept() {
-        let mut slimmed = ingress();
-        slim(&mut slimmed);
-        assert!(slimmed.metadata.managed_fields.is_none());
-        assert_eq!(slimmed.annotations().len(), 1);
-        let read = to_ingress(&slimmed);
-        let mut before = to_ingress(&ingress());
-        before
-            .annotations
-            .remove("kubectl.kubernetes.io/last-applied-configuration");
-        assert_eq!(read, before, "slimming takes away nothing that counts");
-        assert_eq!(
-            (read.object.to_string().as_str(), read.object.uid.as_str()),
-            ("Ingress shop/web", "u-1")
-        );
-        assert_eq!(
-            (read.rule_hosts, read.tls_hosts),
-            (
-                vec!["a.example.org".to_owned()],
-                vec!["b.example.org".to_owned()]
-            )
-        );
-        assert_eq!(
-            read.addresses,
-            [
-                Address::Host("lb.example.com".into()),
-                Address::Ip("192.0.2.1".parse().unwrap())
-            ]
-        );
-        assert_eq!(read.class.as_deref(), Some("skipper"));
     }
 }

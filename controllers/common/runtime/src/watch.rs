@@ -1,13 +1,14 @@
 //! Watches: reflector stores that say when they are in sync and when something changed.
 
 mod input;
+mod optional;
 
 use std::fmt::Debug;
 use std::hash::Hash;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use futures::StreamExt;
+use futures::{Stream, StreamExt};
 use kube::runtime::reflector::store::Writer;
 use kube::runtime::reflector::{Lookup, ObjectRef, Store};
 use kube::runtime::{WatchStreamExt, watcher};
@@ -17,6 +18,8 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use input::Input;
+pub use optional::OptionalStore;
+use optional::Soon;
 
 use crate::{Section, Trigger};
 
@@ -78,28 +81,72 @@ impl Watches {
         api: Api<K>,
         config: watcher::Config,
         slim: fn(&mut K),
-        mut on_event: impl FnMut(&watcher::Event<K>) + Send + 'static,
+        on_event: impl FnMut(&watcher::Event<K>) + Send + 'static,
     ) -> Store<K>
     where
         K: Resource + Lookup<DynamicType = <K as Resource>::DynamicType>,
         K: Clone + Debug + DeserializeOwned + PartialEq + Send + Sync + 'static,
         <K as Resource>::DynamicType: Clone + Default + Eq + Hash + Send + Sync,
     {
-        let mut writer = Writer::<K>::new(Default::default());
+        let writer = Writer::<K>::new(Default::default());
         let store = writer.as_reader();
         let input = Arc::new(Input::new(kind));
+        let stream = watcher(api, config).default_backoff();
+        self.follow(input, stream, (writer, Default::default()), slim, on_event);
+        store
+    }
+
+    /// As [`Watches::add`], for a kind that the API server may not serve. That
+    /// counts as a first list; the kind is watched for, and its coming and going
+    /// asks for a reconcile.
+    pub fn add_optional<K>(
+        &mut self,
+        kind: &'static str,
+        api: Api<K>,
+        dyntype: <K as Resource>::DynamicType,
+        config: watcher::Config,
+        slim: fn(&mut K),
+    ) -> OptionalStore<K>
+    where
+        K: Resource + Lookup<DynamicType = <K as Resource>::DynamicType>,
+        K: Clone + Debug + DeserializeOwned + PartialEq + Send + Sync + 'static,
+        <K as Resource>::DynamicType: Clone + Eq + Hash + Send + Sync,
+    {
+        let writer = Writer::<K>::new(dyntype.clone());
+        let store = writer.as_reader();
+        let input = Arc::new(Input::optional(kind));
+        let stream = watcher(api, config).backoff(Soon::default());
+        self.follow(input.clone(), stream, (writer, dyntype), slim, |_| {});
+        OptionalStore { store, input }
+    }
+
+    fn follow<K>(
+        &mut self,
+        input: Arc<Input>,
+        stream: impl Stream<Item = watcher::Result<watcher::Event<K>>> + Send + 'static,
+        (mut writer, dyntype): (Writer<K>, <K as Resource>::DynamicType),
+        slim: fn(&mut K),
+        mut on_event: impl FnMut(&watcher::Event<K>) + Send + 'static,
+    ) where
+        K: Resource + Lookup<DynamicType = <K as Resource>::DynamicType>,
+        K: Clone + Debug + PartialEq + Send + Sync + 'static,
+        <K as Resource>::DynamicType: Clone + Eq + Hash + Send + Sync,
+    {
         lock(&self.inputs).push(input.clone());
-        let (kept, trigger, changed) = (store.clone(), self.trigger.clone(), self.changed.clone());
-        let stream = watcher(api, config)
-            .default_backoff()
-            .take_until(self.shutdown.clone().cancelled_owned());
+        let kind = input.kind;
+        let (kept, trigger, changed) = (
+            writer.as_reader(),
+            self.trigger.clone(),
+            self.changed.clone(),
+        );
+        let stream = stream.take_until(self.shutdown.clone().cancelled_owned());
         let task = tokio::spawn(async move {
             let mut stream = std::pin::pin!(stream);
             while let Some(event) = stream.next().await {
                 match event {
                     Ok(event) => {
                         let event = event.modify(slim);
-                        let changes = changes(&kept, &event);
+                        let changes = changes(&kept, &dyntype, &event);
                         on_event(&event);
                         writer.apply_watcher_event(&event);
                         input.saw(&event, kept.len(), changes);
@@ -107,7 +154,11 @@ impl Watches {
                             trigger.fire();
                         }
                     }
-                    Err(error) => input.failed(&error),
+                    Err(error) => {
+                        if input.failed(&error) {
+                            trigger.fire();
+                        }
+                    }
                 }
                 changed.send_replace(());
             }
@@ -119,7 +170,6 @@ impl Watches {
                 std::process::exit(101);
             }
         });
-        store
     }
 
     /// Waits until every watch has delivered its first list.
@@ -158,17 +208,21 @@ impl Watches {
 /// Whether an event makes a difference to what is kept. An object that differs
 /// in its resource version alone is the same: what was written to it was removed
 /// by `slim`.
-fn changes<K>(kept: &Store<K>, event: &watcher::Event<K>) -> bool
+fn changes<K>(
+    kept: &Store<K>,
+    dyntype: &<K as Resource>::DynamicType,
+    event: &watcher::Event<K>,
+) -> bool
 where
     K: Resource + Lookup<DynamicType = <K as Resource>::DynamicType>,
     K: Clone + PartialEq + 'static,
-    <K as Resource>::DynamicType: Clone + Default + Eq + Hash,
+    <K as Resource>::DynamicType: Clone + Eq + Hash,
 {
     match event {
         watcher::Event::Init | watcher::Event::InitApply(_) => false,
         watcher::Event::InitDone | watcher::Event::Delete(_) => true,
         watcher::Event::Apply(object) => {
-            let Some(before) = kept.get(&ObjectRef::from_obj(object)) else {
+            let Some(before) = kept.get(&ObjectRef::from_obj_with(object, dyntype.clone())) else {
                 return true;
             };
             let mut after = object.clone();

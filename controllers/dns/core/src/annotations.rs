@@ -7,7 +7,7 @@ use isthmus_core::GoDuration;
 
 use crate::{DnsName, Routing, ZoneId};
 pub(crate) use reader::Findings;
-use reader::Reader;
+use reader::{Keys, Reader};
 
 mod reader;
 mod routing;
@@ -21,20 +21,27 @@ pub const PREFIXES: [&str; 2] = [
 
 /// The value of `controller` that does not hide an object.
 const CONTROLLER: &str = "dns-controller";
-/// Where the ingress controllers are told to make a dualstack load balancer.
-const IP_ADDRESS_TYPE: &str = "alb.ingress.kubernetes.io/ip-address-type";
+/// Where load balancer controllers are told to make a dualstack load balancer.
+const IP_ADDRESS_TYPES: [&str; 2] = [
+    "alb.ingress.kubernetes.io/ip-address-type",
+    "service.beta.kubernetes.io/aws-load-balancer-ip-address-type",
+];
 
 /// What an object's annotations ask for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Wishes {
     pub(crate) hostnames: Vec<String>,
+    pub(crate) internal_hostnames: Vec<String>,
     pub(crate) hostname_source: HostnameSource,
+    pub(crate) access: Option<Access>,
+    pub(crate) endpoints_type: EndpointsType,
     pub(crate) targets: Option<Targets>,
     pub(crate) ttl: Option<u32>,
     pub(crate) set_identifier: Option<String>,
     pub(crate) routing: Routing,
     pub(crate) health_check: Option<String>,
     pub(crate) alias: Option<bool>,
+    pub(crate) alias_types: AliasTypes,
     pub(crate) evaluate_target_health: Option<bool>,
     pub(crate) target_zone: Option<String>,
     pub(crate) pin: Option<ZoneId>,
@@ -48,6 +55,39 @@ pub(crate) enum HostnameSource {
     Both,
     DefinedHostsOnly,
     AnnotationOnly,
+}
+
+/// `access`: which addresses of its nodes a node port is published at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Access {
+    Public,
+    Private,
+}
+
+/// `endpoints-type`: what stands for the pods of a headless Service.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum EndpointsType {
+    #[default]
+    /// Its own address.
+    Pod,
+    /// The address of its host.
+    Host,
+    /// The external addresses of its node.
+    Node,
+}
+
+/// Which record types an alias has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum AliasTypes {
+    /// A, and AAAA as `--alias-ipv6` says.
+    #[default]
+    ByFlag,
+    /// A alone.
+    A,
+    /// AAAA alone.
+    Aaaa,
+    /// A and AAAA.
+    Both,
 }
 
 /// What names point to.
@@ -77,6 +117,20 @@ impl Targets {
         };
     }
 
+    pub(crate) fn merge(&mut self, other: &Self) {
+        self.v4.extend(&other.v4);
+        self.v6.extend(&other.v6);
+        self.hosts.extend(other.hosts.iter().cloned());
+    }
+
+    /// Reads a list of addresses and host names; `None` if something in it is neither.
+    #[must_use]
+    pub fn parse(texts: &[String]) -> Option<Self> {
+        let mut targets = Self::default();
+        texts.iter().try_for_each(|text| targets.add(text.trim()))?;
+        Some(targets)
+    }
+
     /// An address, or a host name; `None` for neither.
     pub(crate) fn add(&mut self, text: &str) -> Option<()> {
         match text.parse() {
@@ -91,7 +145,7 @@ impl Targets {
 
 /// Whether the annotations give the object to another controller.
 pub(crate) fn is_hidden(annotations: &BTreeMap<String, String>) -> bool {
-    let reader = Reader::new(annotations);
+    let reader = Reader::new(Keys::Annotations, annotations);
     reader
         .get("controller")
         .is_some_and(|controller| controller != CONTROLLER)
@@ -99,51 +153,104 @@ pub(crate) fn is_hidden(annotations: &BTreeMap<String, String>) -> bool {
 
 /// Reads all annotations of an object, and everything that is wrong with them.
 pub(crate) fn read(annotations: &BTreeMap<String, String>) -> (Wishes, Findings) {
-    let mut reader = Reader::new(annotations);
-    let text = |reader: &mut Reader<'_>, key: &str| {
-        reader.parse(key, "a text that is not empty", |v| {
-            (!v.trim().is_empty()).then(|| v.trim().to_owned())
-        })
+    let mut reader = Reader::new(Keys::Annotations, annotations);
+    let set_identifier = text(&mut reader, "set-identifier");
+    let wishes = Wishes {
+        hostnames: reader.get("hostname").map(list).unwrap_or_default(),
+        internal_hostnames: reader
+            .get("internal-hostname")
+            .map(list)
+            .unwrap_or_default(),
+        hostname_source: hostname_source(&mut reader),
+        access: reader.parse("access", "public, private", |v| match v {
+            "public" => Some(Access::Public),
+            "private" => Some(Access::Private),
+            _ => None,
+        }),
+        endpoints_type: endpoints_type(&mut reader),
+        targets: reader.parse(
+            "target",
+            "addresses and host names, with commas between",
+            targets,
+        ),
+        ttl: reader.parse(
+            "ttl",
+            "seconds, or a duration such as 1m, from 1s to 2147483647s",
+            ttl,
+        ),
+        dualstack: IP_ADDRESS_TYPES.iter().any(|key| {
+            annotations
+                .get(*key)
+                .is_some_and(|kind| kind.starts_with("dualstack"))
+        }),
+        ..answer(&mut reader, set_identifier)
     };
-    let hostnames = reader.get("hostname").map(list).unwrap_or_default();
-    let hostname_source = reader.parse(
-        "ingress-hostname-source",
-        "defined-hosts-only, annotation-only",
-        |v| match v.to_ascii_lowercase().as_str() {
+    (wishes, reader.finish())
+}
+
+/// Reads what a record of a DNSEndpoint says in `providerSpecific`.
+pub(crate) fn read_properties(
+    properties: &BTreeMap<String, String>,
+    set_identifier: Option<String>,
+) -> (Wishes, Findings) {
+    let mut reader = Reader::new(Keys::Properties, properties);
+    let wishes = answer(&mut reader, set_identifier);
+    (wishes, reader.finish())
+}
+
+/// How a name is answered: what annotations and properties share.
+fn answer(reader: &mut Reader<'_>, set_identifier: Option<String>) -> Wishes {
+    let routing = routing::read(reader, set_identifier.is_some());
+    let alias = reader.parse("alias", "true, false, A, AAAA", |v| match v {
+        "true" => Some((true, AliasTypes::ByFlag)),
+        "false" => Some((false, AliasTypes::ByFlag)),
+        "A" => Some((true, AliasTypes::A)),
+        "AAAA" => Some((true, AliasTypes::Aaaa)),
+        _ => None,
+    });
+    Wishes {
+        set_identifier,
+        routing,
+        health_check: text(reader, "aws-health-check-id"),
+        alias: alias.map(|(alias, _)| alias),
+        alias_types: alias.map(|(_, types)| types).unwrap_or_default(),
+        evaluate_target_health: reader.boolean("aws-evaluate-target-health"),
+        target_zone: text(reader, "aws-target-hosted-zone"),
+        pin: text(reader, "aws-hosted-zone-id").map(|id| ZoneId::new(&id)),
+        ..Wishes::default()
+    }
+}
+
+fn text(reader: &mut Reader<'_>, key: &str) -> Option<String> {
+    reader.parse(key, "a text that is not empty", |v| {
+        (!v.trim().is_empty()).then(|| v.trim().to_owned())
+    })
+}
+
+fn hostname_source(reader: &mut Reader<'_>) -> HostnameSource {
+    let allowed = "defined-hosts-only, annotation-only";
+    let source = reader.parse("ingress-hostname-source", allowed, |v| {
+        match v.to_ascii_lowercase().as_str() {
             "defined-hosts-only" => Some(HostnameSource::DefinedHostsOnly),
             "annotation-only" => Some(HostnameSource::AnnotationOnly),
             _ => None,
-        },
-    );
-    let targets = reader.parse(
-        "target",
-        "addresses and host names, with commas between",
-        targets,
-    );
-    let ttl = reader.parse(
-        "ttl",
-        "seconds, or a duration such as 1m, from 1s to 2147483647s",
-        ttl,
-    );
-    let set_identifier = text(&mut reader, "set-identifier");
-    let routing = routing::read(&mut reader, set_identifier.is_some());
-    let wishes = Wishes {
-        hostnames,
-        hostname_source: hostname_source.unwrap_or_default(),
-        targets,
-        ttl,
-        set_identifier,
-        routing,
-        health_check: text(&mut reader, "aws-health-check-id"),
-        alias: reader.boolean("alias"),
-        evaluate_target_health: reader.boolean("aws-evaluate-target-health"),
-        target_zone: text(&mut reader, "aws-target-hosted-zone"),
-        pin: text(&mut reader, "aws-hosted-zone-id").map(|id| ZoneId::new(&id)),
-        dualstack: annotations
-            .get(IP_ADDRESS_TYPE)
-            .is_some_and(|kind| kind.starts_with("dualstack")),
-    };
-    (wishes, reader.finish())
+        }
+    });
+    source.unwrap_or_default()
+}
+
+fn endpoints_type(reader: &mut Reader<'_>) -> EndpointsType {
+    let kind = reader.parse("endpoints-type", "NodeExternalIP, HostIP", |v| match v {
+        "NodeExternalIP" => Some(EndpointsType::Node),
+        "HostIP" => Some(EndpointsType::Host),
+        _ => None,
+    });
+    kind.unwrap_or_default()
+}
+
+/// The targets that a Pod's annotation names in place of its address.
+pub(crate) fn pod_targets(annotations: &BTreeMap<String, String>) -> Option<Targets> {
+    targets(Reader::new(Keys::Annotations, annotations).get("target")?)
 }
 
 /// The items of a comma list, without spaces and without dots at the end.

@@ -100,6 +100,8 @@ impl Verb {
 impl Change {
     /// Why a removal or a change is not carried out under a policy that leaves it out.
     pub(crate) const WITHHELD_BY_POLICY: &str = "policy";
+    /// Why a removal is not carried out while the API of its source is not served.
+    pub const SOURCE_UNAVAILABLE: &str = "source-unavailable";
 }
 
 impl Action for Change {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::record::RecordType;
-use crate::{DomainFilter, Registry, Selector, ZoneFilter};
+use crate::{DomainFilter, Registry, Selector, Targets, ZoneFilter};
 
 /// Everything that decides which records there should be.
 #[derive(Clone, Debug)]
@@ -50,7 +50,7 @@ impl Policy {
 }
 
 /// Which objects count, and what of them.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct SourceOptions {
     /// `--ingress-class`; empty for all.
     pub ingress_classes: Vec<String>,
@@ -64,6 +64,43 @@ pub struct SourceOptions {
     pub ignore_tls: bool,
     /// `--ignore-ingress-rules-spec`.
     pub ignore_rules: bool,
+    /// Which Services, and what of them.
+    pub service: ServiceOptions,
+    /// `--default-targets`, for DNSEndpoints that name none.
+    pub default_targets: Targets,
+    /// `--crd-source-apiversion` and `--crd-source-kind`.
+    pub crd: (&'static str, &'static str),
+}
+
+impl Default for SourceOptions {
+    fn default() -> Self {
+        Self {
+            ingress_classes: Vec::new(),
+            annotations: Selector::default(),
+            labels: Selector::default(),
+            ignore_hostname_annotation: false,
+            ignore_tls: false,
+            ignore_rules: false,
+            service: ServiceOptions::default(),
+            default_targets: Targets::default(),
+            crd: ("externaldns.k8s.io/v1alpha1", "DNSEndpoint"),
+        }
+    }
+}
+
+/// Which Services count, and what of them.
+#[derive(Clone, Debug, Default)]
+pub struct ServiceOptions {
+    /// `--service-type-filter`: values of `spec.type`; empty for all.
+    pub types: Vec<String>,
+    /// `--publish-internal-services`: a `ClusterIP` counts as a target.
+    pub publish_internal: bool,
+    /// `--publish-host-ip`: headless Services stand for the hosts of their pods.
+    pub publish_host_ip: bool,
+    /// `--always-publish-not-ready-addresses`.
+    pub publish_not_ready: bool,
+    /// `--expose-internal-ipv6`: a node's internal IPv6 addresses are public.
+    pub expose_internal_ipv6: bool,
 }
 
 /// How AWS targets are published.

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use isthmus_core::ObjectRef;
 
-use crate::desired::{Answer, Candidate, Wish};
+use crate::annotations::AliasTypes;
+use crate::desired::{Answer, Candidate, Content, Wish};
+use crate::record::RecordType;
 
 /// What a name answers, and whom that disappoints: the object or the objects that get a name.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,9 +34,10 @@ impl Winner<'_> {
     }
 }
 
-/// Decides among the candidates of one name and set identifier, in external-dns's
-/// way: who has the name keeps it; objects with addresses only share it; else
-/// fewer targets come first, addresses before host names, lower before higher.
+/// Decides among the candidates of one name, set identifier and slot, in
+/// external-dns's way: who has the name keeps it; objects with addresses only
+/// share it; else fewer targets come first, addresses before host names, lower
+/// before higher.
 /// `None` if what there is stays as it is.
 pub(crate) fn settle<'a>(candidates: &[&'a Candidate], holder: Option<&str>) -> Option<Winner<'a>> {
     let holds = |candidate: &Candidate| Some(candidate.resource.as_str()) == holder;
@@ -49,13 +52,7 @@ pub(crate) fn settle<'a>(candidates: &[&'a Candidate], holder: Option<&str>) -> 
     let best = groups.keys().min_by_key(|answer| {
         let members = &groups[*answer];
         let held = members.iter().any(|member| holds(member));
-        let targets = &answer.targets;
-        (
-            !held,
-            targets.len(),
-            !targets.hosts.is_empty(),
-            &members[0].resource,
-        )
+        (!held, rank(&answer.content), &members[0].resource)
     });
     let best = best.cloned()?;
     let members = groups.remove(&best).unwrap_or_default();
@@ -64,6 +61,13 @@ pub(crate) fn settle<'a>(candidates: &[&'a Candidate], holder: Option<&str>) -> 
         members,
         losers: groups.into_values().flatten().collect(),
     })
+}
+
+fn rank(content: &Content) -> (usize, bool) {
+    match content {
+        Content::Targets(targets) => (targets.len(), !targets.hosts.is_empty()),
+        Content::Values(_, values) => (values.len(), false),
+    }
 }
 
 /// Candidates that agree, together. Those with addresses only agree whatever the
@@ -76,19 +80,18 @@ fn groups<'a>(candidates: &[&'a Candidate]) -> BTreeMap<Answer, Vec<&'a Candidat
         let Wish::Publish(answer) = &candidate.wish else {
             continue;
         };
-        let shared = groups
-            .keys()
-            .find(|other| **other == **answer || share_addresses(other, answer))
-            .cloned();
+        let shared = groups.iter().find(|(other, members)| {
+            let own = members
+                .iter()
+                .any(|member| member.resource == candidate.resource);
+            **other == **answer || shares(other, answer, own)
+        });
+        let shared = shared.map(|(other, _)| other.clone());
         let (answer, mut members) = match shared {
             None => ((**answer).clone(), Vec::new()),
             Some(other) => {
                 let members = groups.remove(&other).unwrap_or_default();
-                let mut merged = other;
-                merged.targets.v4.extend(&answer.targets.v4);
-                merged.targets.v6.extend(&answer.targets.v6);
-                merged.ttl = merged.ttl.or(answer.ttl);
-                (merged, members)
+                (merged(other, answer), members)
             }
         };
         members.push(candidate);
@@ -97,18 +100,46 @@ fn groups<'a>(candidates: &[&'a Candidate]) -> BTreeMap<Answer, Vec<&'a Candidat
     groups
 }
 
-fn share_addresses(a: &Answer, b: &Answer) -> bool {
-    let addresses_only = |answer: &Answer| answer.targets.hosts.is_empty();
-    addresses_only(a)
-        && addresses_only(b)
-        && a.routing == b.routing
-        && a.health_check == b.health_check
+/// Whether both can be published as one: addresses, ports of a service, values
+/// that one object spreads over several records, and an alias with its types.
+fn shares(a: &Answer, b: &Answer, of_one_object: bool) -> bool {
+    if a.routing != b.routing || a.health_check != b.health_check {
+        return false;
+    }
+    match (&a.content, &b.content) {
+        (Content::Targets(x), Content::Targets(y)) => {
+            let addresses_only = x.hosts.is_empty() && y.hosts.is_empty();
+            let same_but_types = Answer {
+                alias_types: b.alias_types,
+                ..a.clone()
+            };
+            addresses_only || (of_one_object && same_but_types == *b)
+        }
+        (Content::Values(RecordType::Srv, _), Content::Values(RecordType::Srv, _)) => true,
+        (Content::Values(x, _), Content::Values(y, _)) => of_one_object && x == y,
+        _ => false,
+    }
+}
+
+fn merged(mut answer: Answer, other: &Answer) -> Answer {
+    match (&mut answer.content, &other.content) {
+        (Content::Targets(targets), Content::Targets(more)) => targets.merge(more),
+        (Content::Values(_, values), Content::Values(_, more)) => {
+            values.extend(more.iter().cloned());
+        }
+        _ => {}
+    }
+    answer.ttl = answer.ttl.or(other.ttl);
+    if answer.alias_types != other.alias_types {
+        answer.alias_types = AliasTypes::Both;
+    }
+    answer
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Routing, Targets};
+    use crate::{Routing, Slot, Targets};
 
     fn candidate(name: &str, targets: &[&str]) -> Candidate {
         let mut all = Targets::default();
@@ -116,11 +147,12 @@ mod tests {
             all.add(target).unwrap();
         }
         let answer = Answer {
-            targets: all,
+            content: Content::Targets(all),
             ttl: None,
             routing: Routing::Simple,
             health_check: None,
             alias: None,
+            alias_types: AliasTypes::ByFlag,
             evaluate_target_health: true,
             target_zone: None,
             dualstack: false,
@@ -134,6 +166,7 @@ mod tests {
             object: ObjectRef::new("networking.k8s.io/v1", "Ingress", "shop", name),
             resource: format!("ingress/shop/{name}"),
             set_identifier: None,
+            slot: Slot::Address,
             pin: None,
             wish,
         }

@@ -54,14 +54,15 @@ impl Grace {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::DnsName;
     use crate::desired::Candidate;
+    use crate::{DnsName, Slot};
 
     fn waiting(names: &[&str]) -> Desired {
         let candidate = |object: &str| Candidate {
             object: ObjectRef::new("networking.k8s.io/v1", "Ingress", "shop", object),
             resource: format!("ingress/shop/{object}"),
             set_identifier: None,
+            slot: Slot::Address,
             pin: None,
             wish: Wish::Waiting,
         };
@@ -70,6 +71,7 @@ mod tests {
             .map(|name| (DnsName::from_route53(name), vec![candidate(name)]));
         Desired {
             names: names.collect(),
+            ..Desired::default()
         }
     }
 

@@ -10,8 +10,8 @@ use crate::record::RecordType;
 use crate::registry::Claim;
 use crate::row::row;
 use crate::{
-    Change, Config, Desired, DnsName, Observed, RecordKey, Zone, ZoneId, ZoneRecords, reason,
-    zones_of,
+    Change, Config, Desired, DnsName, Observed, RecordKey, Source, Zone, ZoneId, ZoneRecords,
+    reason, zones_of,
 };
 
 /// What is to be done, and what cannot be.
@@ -38,7 +38,7 @@ pub fn plan(desired: &Desired, observed: &Observed, config: &Config) -> Decision
     };
     let by_zone = place(desired, observed, &mut decision.rejections);
     for (id, records) in &observed.records {
-        let scene = Scene::new(records, config);
+        let scene = Scene::new(records, desired, config);
         let nothing = BTreeMap::new();
         let wishes = by_zone.get(id).unwrap_or(&nothing);
         let ours = scene.claims.iter().filter(|(_, claim)| claim.is_ours());
@@ -132,16 +132,20 @@ fn no_zone(name: &DnsName, candidate: &Candidate, observed: &Observed) -> String
 pub(crate) struct Scene<'a> {
     pub(crate) records: &'a ZoneRecords,
     pub(crate) zone: Arc<Zone>,
+    pub(crate) desired: &'a Desired,
     pub(crate) config: &'a Config,
     /// Of the records of managed types whose names the domain filter admits; ownership records are not in it.
     pub(crate) claims: BTreeMap<&'a RecordKey, Claim>,
 }
 
 impl<'a> Scene<'a> {
-    fn new(records: &'a ZoneRecords, config: &'a Config) -> Self {
+    fn new(records: &'a ZoneRecords, desired: &'a Desired, config: &'a Config) -> Self {
         let managed = records.records.values().filter(|record| {
             let key = &record.key;
-            config.types.contains(&key.record_type)
+            // The name servers of a zone are its own, whatever the registry says.
+            let zones_own = key.record_type == RecordType::Ns && key.name == records.zone.name;
+            !zones_own
+                && config.types.contains(&key.record_type)
                 && config.domains.admits(&key.name)
                 && !(key.record_type == RecordType::Txt && config.registry.is_mark(record))
         });
@@ -149,8 +153,24 @@ impl<'a> Scene<'a> {
         Self {
             records,
             zone: Arc::new(records.zone.clone()),
+            desired,
             config,
             claims: claims.collect(),
         }
+    }
+
+    /// Whether the object that a record was made for may be one that cannot be
+    /// asked for now.
+    pub(crate) fn is_unavailable(&self, resource: Option<&str>) -> bool {
+        let unavailable = &self.desired.unavailable;
+        match resource.map(Source::of) {
+            Some(source) => source.is_some_and(|source| unavailable.contains(&source)),
+            None => !unavailable.is_empty(),
+        }
+    }
+
+    /// Whether a record was made for an object that is faulty now.
+    pub(crate) fn is_frozen(&self, resource: Option<&str>) -> bool {
+        resource.is_some_and(|resource| self.desired.frozen.contains(resource))
     }
 }

@@ -6,6 +6,12 @@ pub const INVALID_ANNOTATION: &str = "InvalidAnnotation";
 pub const ANNOTATION_CONFLICT: &str = "AnnotationConflict";
 /// An annotation with our prefix that means nothing.
 pub const UNKNOWN_ANNOTATION: &str = "UnknownAnnotation";
+/// A property of a DNSEndpoint that means nothing.
+pub const UNKNOWN_PROPERTY: &str = "UnknownProperty";
+/// A record of a DNSEndpoint is not one.
+pub const INVALID_ENDPOINT: &str = "InvalidEndpoint";
+/// The type of a record is not among the managed ones.
+pub const UNMANAGED_TYPE: &str = "UnmanagedRecordType";
 /// A host or a target is not a DNS name.
 pub const INVALID_HOST: &str = "InvalidHost";
 /// No hosted zone covers the host.
@@ -24,10 +30,13 @@ pub const IMPOSSIBLE_RECORD: &str = "ImpossibleRecord";
 pub const RECORD_REFUSED: &str = "RecordRefused";
 
 /// All of them.
-pub const ALL: [&str; 11] = [
+pub const ALL: [&str; 14] = [
     INVALID_ANNOTATION,
     ANNOTATION_CONFLICT,
     UNKNOWN_ANNOTATION,
+    UNKNOWN_PROPERTY,
+    INVALID_ENDPOINT,
+    UNMANAGED_TYPE,
     INVALID_HOST,
     NO_HOSTED_ZONE,
     ZONE_UNAVAILABLE,

@@ -6,13 +6,14 @@ use isthmus_core::{ObjectRef, Rejection, Step, Withheld};
 
 use crate::change::order;
 use crate::conflict::{Winner, settle};
-use crate::desired::{Candidate, Wish};
+use crate::desired::{Candidate, Slot, Wish};
 use crate::plan::Scene;
 use crate::record::RecordType;
 use crate::registry::{Claim, Foreign};
-use crate::wanted::{Place, wanted};
+use crate::wanted::{Site, wanted};
 use crate::{Change, DnsName, RecordData, RecordKey, RecordSet, Verb, reason};
 
+mod clash;
 mod delete;
 mod write;
 
@@ -26,14 +27,17 @@ pub(crate) fn row(
         scene,
         name,
         wants: BTreeMap::new(),
-        created: BTreeSet::new(),
-        blocked: BTreeSet::new(),
+        created: Vec::new(),
+        blocked: Vec::new(),
         marks_written: BTreeSet::new(),
         kept: BTreeSet::new(),
+        dropped: BTreeSet::new(),
         steps: Vec::new(),
         rejections: Vec::new(),
     };
+    row.keep_unavailable(candidates);
     row.settle(candidates);
+    row.drop_clashing();
     row.write();
     let frozen = candidates
         .iter()
@@ -48,14 +52,23 @@ struct Row<'a> {
     name: &'a DnsName,
     wants: BTreeMap<RecordKey, Want>,
     /// Wants that become new record sets.
-    created: BTreeSet<RecordKey>,
+    created: Vec<RecordSet>,
     /// Wants that something is in the way of.
-    blocked: BTreeSet<RecordKey>,
+    blocked: Vec<RecordSet>,
     marks_written: BTreeSet<RecordKey>,
-    /// Set identifiers whose record sets stay as they are.
-    kept: BTreeSet<Option<String>>,
+    /// Record sets that stay as they are.
+    kept: BTreeSet<Place>,
+    /// Where a want was dropped: what is there stays unless it is in the way.
+    dropped: BTreeSet<Place>,
     steps: Vec<Step<Change>>,
     rejections: Vec<Rejection>,
+}
+
+/// The record sets of a name that have one author: a set identifier and a slot.
+type Place = (Option<String>, Slot);
+
+fn place_of(key: &RecordKey) -> Place {
+    (key.set_identifier.clone(), Slot::of(&key.record_type))
 }
 
 /// A record set that somebody wants.
@@ -67,49 +80,83 @@ struct Want {
     objects: Vec<ObjectRef>,
 }
 
-/// Whether Route 53 keeps both at one name: nothing stands beside a CNAME, and
-/// of one type either one simple record set or several with identifiers.
-fn exclude(a: &RecordKey, b: &RecordKey) -> bool {
-    if a.record_type == b.record_type {
-        a.set_identifier != b.set_identifier
-            && (a.set_identifier.is_none() || b.set_identifier.is_none())
+/// Whether Route 53 does not keep both at one name: nothing stands beside a
+/// CNAME, and of one type there is either one simple record set or several with
+/// identifiers and one kind of routing policy.
+fn exclude(a: &RecordSet, b: &RecordSet) -> bool {
+    let (x, y) = (&a.key, &b.key);
+    if x.record_type == y.record_type {
+        let simple = x.set_identifier.is_none() || y.set_identifier.is_none();
+        x.set_identifier != y.set_identifier && (simple || !a.routing.same_kind(&b.routing))
     } else {
-        a.record_type == RecordType::Cname || b.record_type == RecordType::Cname
+        x.record_type == RecordType::Cname || y.record_type == RecordType::Cname
     }
 }
 
 impl<'a> Row<'a> {
-    fn settle(&mut self, candidates: &[&'a Candidate]) {
-        let mut slots: BTreeMap<Option<&str>, Vec<&'a Candidate>> = BTreeMap::new();
-        for candidate in candidates {
-            slots
-                .entry(candidate.set_identifier.as_deref())
-                .or_default()
-                .push(candidate);
-        }
-        for (set, candidates) in slots {
-            match settle(&candidates, self.holder(set)) {
-                None => {
-                    self.kept.insert(set.map(str::to_owned));
-                }
-                Some(winner) => self.want(set, &winner),
+    /// What was made for objects that cannot be asked for stays.
+    fn keep_unavailable(&mut self, candidates: &[&Candidate]) {
+        for record in self.scene.records.at(self.name) {
+            let Some(resource) = self.resource(record) else {
+                continue;
+            };
+            let asks = candidates.iter().any(|one| one.resource == resource);
+            if !asks && self.scene.is_unavailable(Some(resource)) {
+                self.kept.insert(place_of(&record.key));
             }
         }
     }
 
-    /// The object that the record sets with this identifier were made for.
-    fn holder(&self, set: Option<&str>) -> Option<&'a str> {
+    fn settle(&mut self, candidates: &[&'a Candidate]) {
+        let mut places: BTreeMap<Place, Vec<&'a Candidate>> = BTreeMap::new();
+        for candidate in candidates {
+            let place = (candidate.set_identifier.clone(), candidate.slot.clone());
+            places.entry(place).or_default().push(candidate);
+        }
+        for (place, candidates) in places {
+            if self.kept.contains(&place) {
+                self.tell_kept(&candidates);
+                continue;
+            }
+            match settle(&candidates, self.holder(&place)) {
+                None => {
+                    self.kept.insert(place);
+                }
+                Some(winner) => self.want(place.0.as_deref(), &winner),
+            }
+        }
+    }
+
+    fn tell_kept(&mut self, candidates: &[&Candidate]) {
+        let wanting = candidates
+            .iter()
+            .filter(|candidate| matches!(candidate.wish, Wish::Publish(_)));
+        let objects: Vec<_> = wanting.map(|candidate| candidate.object.clone()).collect();
+        let message = format!(
+            "{} belongs to an object that cannot be asked for now, and stays as it is",
+            self.name
+        );
+        self.reject(&objects, reason::HOST_CONFLICT, &message);
+    }
+
+    /// The object that a record set of ours was made for.
+    fn resource(&self, record: &RecordSet) -> Option<&'a str> {
+        self.scene.claims.get(&record.key)?.resource()
+    }
+
+    /// The object that the record sets of this place were made for.
+    fn holder(&self, place: &Place) -> Option<&'a str> {
         let mut here = self
             .scene
             .records
             .at(self.name)
-            .filter(|record| record.key.set_identifier.as_deref() == set);
-        here.find_map(|record| self.scene.claims.get(&record.key)?.resource())
+            .filter(|record| place_of(&record.key) == *place);
+        here.find_map(|record| self.resource(record))
     }
 
     fn want(&mut self, set: Option<&str>, winner: &Winner<'_>) {
         let zone = &self.scene.zone;
-        let place = Place {
+        let place = Site {
             name: self.name,
             set_identifier: set,
             zone,

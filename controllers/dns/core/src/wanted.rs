@@ -2,11 +2,12 @@
 
 use std::collections::BTreeSet;
 
+use crate::annotations::{AliasTypes, Targets};
 use crate::canonical_zone::canonical_zone;
 use crate::config::AliasIpv6;
-use crate::desired::Answer;
+use crate::desired::{Answer, Content};
 use crate::record::RecordType;
-use crate::{Alias, Config, DnsName, RecordData, RecordKey, RecordSet, Zone, reason};
+use crate::{Alias, Config, DnsName, RecordData, RecordKey, RecordSet, Routing, Zone, reason};
 
 /// The TTL of records whose object says none, as external-dns sets it.
 const DEFAULT_TTL: u32 = 300;
@@ -21,13 +22,13 @@ pub(crate) struct Wanted {
 
 /// Where records go.
 #[derive(Clone, Copy)]
-pub(crate) struct Place<'a> {
+pub(crate) struct Site<'a> {
     pub(crate) name: &'a DnsName,
     pub(crate) set_identifier: Option<&'a str>,
     pub(crate) zone: &'a Zone,
 }
 
-impl Place<'_> {
+impl Site<'_> {
     fn record(&self, answer: &Answer, record_type: RecordType, data: RecordData) -> RecordSet {
         RecordSet {
             key: RecordKey {
@@ -44,34 +45,29 @@ impl Place<'_> {
 
 /// Turns an answer into record sets: addresses into A and AAAA, the host name of
 /// an AWS resource into aliases, any other into a CNAME. Of several host names
-/// the one in `current` is taken, else the first.
+/// the one in `current` is taken, else the first. Values are taken as they are.
 pub(crate) fn wanted(
-    place: Place<'_>,
+    place: Site<'_>,
     answer: &Answer,
     current: &BTreeSet<DnsName>,
     config: &Config,
 ) -> Wanted {
     let mut wanted = Wanted::default();
-    let targets = &answer.targets;
-    if targets.v4.is_empty() && targets.v6.is_empty() {
-        let kept = targets.hosts.intersection(current).next();
-        if let Some(target) = kept.or_else(|| targets.hosts.first()) {
-            wanted.ignore(
-                targets.hosts.iter().filter(|host| *host != target),
-                target.as_str(),
-            );
-            wanted.host(place, answer, target, config);
-        }
-    } else {
-        wanted.ignore(targets.hosts.iter(), "its addresses");
-        let v4: Vec<_> = targets.v4.iter().map(ToString::to_string).collect();
-        let v6: Vec<_> = targets.v6.iter().map(ToString::to_string).collect();
-        for (record_type, values) in [(RecordType::A, v4), (RecordType::Aaaa, v6)] {
-            if !values.is_empty() {
-                let ttl = answer.ttl.unwrap_or(DEFAULT_TTL);
-                let data = RecordData::Values { ttl, values };
-                wanted.records.push(place.record(answer, record_type, data));
+    match &answer.content {
+        Content::Targets(targets) if targets.v4.is_empty() && targets.v6.is_empty() => {
+            let kept = targets.hosts.intersection(current).next();
+            if let Some(target) = kept.or_else(|| targets.hosts.first()) {
+                let others = targets.hosts.iter().filter(|host| *host != target);
+                wanted.ignore(others, target.as_str());
+                wanted.host(place, answer, target, config);
             }
+        }
+        Content::Targets(targets) => {
+            wanted.ignore(targets.hosts.iter(), "its addresses");
+            wanted.addresses(place, answer, targets);
+        }
+        Content::Values(record_type, values) => {
+            wanted.values(place, answer, record_type, values.iter().cloned().collect());
         }
     }
     wanted
@@ -96,8 +92,31 @@ impl Wanted {
         self.notes.push((reason::IMPOSSIBLE_RECORD, message));
     }
 
-    fn host(&mut self, place: Place<'_>, answer: &Answer, target: &DnsName, config: &Config) {
-        let Place { name, zone, .. } = place;
+    fn addresses(&mut self, place: Site<'_>, answer: &Answer, targets: &Targets) {
+        let v4: Vec<_> = targets.v4.iter().map(ToString::to_string).collect();
+        let v6: Vec<_> = targets.v6.iter().map(ToString::to_string).collect();
+        for (record_type, values) in [(RecordType::A, v4), (RecordType::Aaaa, v6)] {
+            if !values.is_empty() {
+                self.values(place, answer, &record_type, values);
+            }
+        }
+    }
+
+    fn values(
+        &mut self,
+        place: Site<'_>,
+        answer: &Answer,
+        record_type: &RecordType,
+        values: Vec<String>,
+    ) {
+        let ttl = answer.ttl.unwrap_or(DEFAULT_TTL);
+        let data = RecordData::Values { ttl, values };
+        self.records
+            .push(place.record(answer, record_type.clone(), data));
+    }
+
+    fn host(&mut self, place: Site<'_>, answer: &Answer, target: &DnsName, config: &Config) {
+        let Site { name, zone, .. } = place;
         if target == name {
             return self.impossible(format!("{name} cannot point to itself"));
         }
@@ -105,16 +124,17 @@ impl Wanted {
         let alias = answer
             .alias
             .unwrap_or(canonical.is_some() && !config.alias.prefer_cname);
+        if answer.routing == Routing::MultiValue {
+            return self.impossible(format!(
+                "{name} cannot point to {target}: a multivalue answer has addresses"
+            ));
+        }
         if !alias {
             if *name == zone.name {
                 return self.impossible(format!("{name} is the apex of {zone} and can only be an alias or have addresses, not {target}"));
             }
-            let ttl = answer.ttl.unwrap_or(DEFAULT_TTL);
             let values = vec![target.to_string()];
-            let data = RecordData::Values { ttl, values };
-            return self
-                .records
-                .push(place.record(answer, RecordType::Cname, data));
+            return self.values(place, answer, &RecordType::Cname, values);
         }
         let same_zone = target.is_within(&zone.name);
         let named = answer
@@ -131,13 +151,17 @@ impl Wanted {
             zone: target_zone,
             evaluate_target_health: answer.evaluate_target_health,
         });
-        self.records
-            .push(place.record(answer, RecordType::A, data.clone()));
-        let ipv6 =
+        let by_flag =
             config.alias.ipv6 == AliasIpv6::Always || answer.dualstack || canonical.is_none();
-        if ipv6 {
-            self.records
-                .push(place.record(answer, RecordType::Aaaa, data));
+        let types: &[RecordType] = match answer.alias_types {
+            AliasTypes::ByFlag if by_flag => &[RecordType::A, RecordType::Aaaa],
+            AliasTypes::Both => &[RecordType::A, RecordType::Aaaa],
+            AliasTypes::ByFlag | AliasTypes::A => &[RecordType::A],
+            AliasTypes::Aaaa => &[RecordType::Aaaa],
+        };
+        for record_type in types {
+            let record = place.record(answer, record_type.clone(), data.clone());
+            self.records.push(record);
         }
     }
 }

@@ -11,9 +11,8 @@ use dns_core::{
 };
 use isthmus_core::Plan;
 use proptest::prelude::*;
-use support::worlds::{
-    PREFIXES, arb_flags, arb_observed, arb_snapshot, change, record, values, zone,
-};
+use support::clusters::{arb_snapshot, reversed};
+use support::worlds::{PREFIXES, TYPES, arb_flags, arb_observed, change, record, values, zone};
 use support::{Flags, config, decide, fake};
 
 /// Carries batches out as the shell does: what is refused is split until one name is left.
@@ -69,7 +68,7 @@ fn could_be_ours(record: &RecordSet, zone: &ZoneRecords, prefix: &str) -> bool {
         let key = RecordKey {
             name: DnsName::from_route53(place),
             record_type: RecordType::Txt,
-            set_identifier: None,
+            set_identifier: record.key.set_identifier.clone(),
         };
         zone.records
             .get(&key)
@@ -84,13 +83,7 @@ proptest! {
     fn the_order_of_objects_makes_no_difference(snapshot in arb_snapshot(), observed in arb_observed(), flags in arb_flags()) {
         let config = config(&flags);
         let (straight, told) = decide(&snapshot, &observed, &config, Duration::ZERO);
-        let mut reversed = snapshot.clone();
-        reversed.ingresses.reverse();
-        for ingress in &mut reversed.ingresses {
-            ingress.rule_hosts.reverse();
-            ingress.addresses.reverse();
-        }
-        let (again, told_again) = decide(&reversed, &observed, &config, Duration::ZERO);
+        let (again, told_again) = decide(&reversed(&snapshot), &observed, &config, Duration::ZERO);
         prop_assert_eq!(straight.plan, again.plan);
         prop_assert_eq!(told, told_again);
     }
@@ -136,9 +129,11 @@ proptest! {
 
     #[test]
     fn no_record_is_left_without_its_mark_nor_a_mark_without_its_record(
-        snapshot in arb_snapshot(), prefix in prop::sample::select(&PREFIXES[..]),
+        mut snapshot in arb_snapshot(), prefix in prop::sample::select(&PREFIXES[..]),
     ) {
-        let flags = Flags::from([("policy".to_owned(), "sync".to_owned()), ("txt-prefix".to_owned(), prefix.to_owned())]);
+        snapshot.unavailable.clear();
+        let types = ("managed-record-types".to_owned(), TYPES[1].to_owned());
+        let flags = Flags::from([("policy".to_owned(), "sync".to_owned()), ("txt-prefix".to_owned(), prefix.to_owned()), types]);
         let config = config(&flags);
         let mut world = Observed::default();
         world.zones.insert(ZoneId::new("Z1"), zone());
@@ -146,7 +141,7 @@ proptest! {
         let (decision, _) = decide(&snapshot, &world, &config, Duration::from_secs(300));
         carry_out(&mut world, &decision.plan);
         let records = &world.records[&ZoneId::new("Z1")];
-        for record in records.records.values().filter(|record| record.key.record_type != RecordType::Txt) {
+        for record in records.records.values().filter(|record| !config.registry.is_mark(record)) {
             prop_assert!(config.registry.claim(record, records).is_ours(), "{}", record.key);
         }
         let (decision, _) = decide(&Snapshot::default(), &world, &config, Duration::from_secs(300));

@@ -81,13 +81,6 @@ refused! {
     txt_encrypt_enabled: bool => "txt-encrypt-enabled", "is not supported yet";
     migrate_from_txt_owner: Option<String> => "migrate-from-txt-owner", "is not supported yet";
     zone_role: Vec<String> => "zone-role", "is not supported yet";
-    publish_internal_services: bool => "publish-internal-services", "is not supported yet";
-    publish_host_ip: bool => "publish-host-ip", "is not supported yet";
-    always_publish_not_ready_addresses: bool => "always-publish-not-ready-addresses", "is not supported yet";
-    service_type_filter: Vec<String> => "service-type-filter", "is not supported yet";
-    crd_source_apiversion: Option<String> => "crd-source-apiversion", "is not supported yet";
-    crd_source_kind: Option<String> => "crd-source-kind", "is not supported yet";
-    default_targets: Vec<String> => "default-targets", "is not supported yet";
     force_default_targets: bool => "force-default-targets", "is not supported";
     aws_profile: Vec<String> => "aws-profile", "is not supported; use AWS_PROFILE, or --aws-assume-role";
     prefer_alias: bool => "prefer-alias", "is not supported; use the annotation alias";
@@ -99,7 +92,6 @@ refused! {
     target_net_filter: Vec<String> => "target-net-filter", "is not supported";
     exclude_target_net: Vec<String> => "exclude-target-net", "is not supported";
     resolve_service_load_balancer_hostname: bool => "resolve-service-load-balancer-hostname", "is not supported";
-    expose_internal_ipv6: bool => "expose-internal-ipv6", "is not supported";
     exclude_unschedulable: Option<bool> => "exclude-unschedulable", "is not supported";
     create_ptr: bool => "create-ptr", "is not supported";
     nat64_networks: Vec<String> => "nat64-networks", "is not supported";

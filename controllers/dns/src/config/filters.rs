@@ -74,6 +74,7 @@ pub(super) fn source(args: &FilterArgs, problems: &mut Problems) -> SourceOption
         ignore_hostname_annotation: args.ignore_hostname_annotation,
         ignore_tls: args.ignore_ingress_tls_spec,
         ignore_rules: args.ignore_ingress_rules_spec,
+        ..SourceOptions::default()
     };
     if !args.ingress_class.is_empty()
         && args

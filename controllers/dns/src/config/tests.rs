@@ -43,7 +43,7 @@ fn the_defaults_are_those_of_external_dns() {
 #[test]
 fn every_problem_is_said() {
     let problems = settings(&[
-        "--source=service",
+        "--source=node",
         "--source=pod",
         "--provider=google",
         "--policy=never",
@@ -74,7 +74,7 @@ fn every_problem_is_said() {
     ));
     assert!(
         problems
-            .contains(&r#"--source: "service" is not supported yet; allowed: ingress"#.to_owned())
+            .contains(&r#"--source: "pod" is not supported; allowed: ingress, service, skipper-routegroup, crd"#.to_owned())
     );
     assert!(problems.contains(&"--fqdn-template: is not supported".to_owned()));
 }
@@ -83,7 +83,7 @@ fn every_problem_is_said() {
 fn a_source_is_required() {
     assert_eq!(
         settings(&[]).unwrap_err(),
-        ["--source: is required: ingress"]
+        ["--source: is required: ingress, service, skipper-routegroup, crd"]
     );
 }
 
@@ -104,4 +104,37 @@ fn flags_without_effect_are_noted() {
 fn an_encryption_key_is_never_shown() {
     let problems = settings(&["--source=ingress", "--txt-encrypt-aes-key=s3cr3t"]).unwrap_err();
     assert!(!problems.concat().contains("s3cr3t"), "{problems:?}");
+}
+
+#[test]
+fn the_flags_of_single_sources() {
+    let flags = [
+        "--source=service",
+        "--source=crd",
+        "--service-type-filter=LoadBalancer",
+        "--publish-internal-services",
+        "--crd-source-apiversion=example.org/v1",
+        "--crd-source-kind=Name",
+        "--default-targets=192.0.2.1",
+    ];
+    let found = settings(&flags).unwrap();
+    assert_eq!(
+        found.sources,
+        BTreeSet::from([Source::Service, Source::Crd])
+    );
+    let source = &found.decisions.source;
+    assert_eq!(source.service.types, ["LoadBalancer"]);
+    assert!(source.service.publish_internal && !source.service.publish_host_ip);
+    assert_eq!(source.crd, ("example.org/v1", "Name"));
+    assert_eq!(source.default_targets.v4.len(), 1);
+
+    let wrong = [
+        "--source=crd",
+        "--service-type-filter=Headless",
+        "--crd-source-apiversion=v1",
+        "--crd-source-kind=",
+        "--default-targets=a b",
+    ];
+    let problems = settings(&wrong).unwrap_err();
+    assert_eq!(problems.len(), 4, "{problems:#?}");
 }

@@ -15,12 +15,15 @@ const ERROR_LIFE: Duration = Duration::from_secs(75);
 #[derive(Debug)]
 pub(super) struct Input {
     pub(super) kind: &'static str,
+    /// The API server need not serve it.
+    optional: bool,
     state: Mutex<State>,
 }
 
 #[derive(Clone, Debug, Default)]
 struct State {
     ready: bool,
+    absent: bool,
     objects: usize,
     changed: Option<Instant>,
     error: Option<(String, Instant)>,
@@ -30,8 +33,23 @@ impl Input {
     pub(super) fn new(kind: &'static str) -> Self {
         Self {
             kind,
+            optional: false,
             state: Mutex::default(),
         }
+    }
+
+    /// One that the API server need not serve.
+    pub(super) fn optional(kind: &'static str) -> Self {
+        Self {
+            optional: true,
+            ..Self::new(kind)
+        }
+    }
+
+    /// Whether the API server served it when it was last asked.
+    pub(super) fn is_served(&self) -> bool {
+        let state = self.state();
+        state.ready && !state.absent
     }
 
     /// Notes an event; afterwards the store has so many objects.
@@ -41,7 +59,10 @@ impl Input {
             return;
         }
         let mut state = self.state();
-        if state.error.take().is_some() {
+        let listed = matches!(event, watcher::Event::InitDone | watcher::Event::Apply(_));
+        if listed && std::mem::take(&mut state.absent) {
+            tracing::info!(watch = self.kind, "the API server serves it now");
+        } else if state.error.take().is_some() {
             tracing::info!(watch = self.kind, "watch works again");
         }
         if matches!(event, watcher::Event::InitDone) && !state.ready {
@@ -54,13 +75,17 @@ impl Input {
         }
     }
 
-    /// Notes an error. The log hears of it once, until it is over.
-    pub(super) fn failed(&self, error: &watcher::Error) {
+    /// Notes an error. The log hears of it once, until it is over. Whether it
+    /// is the news that the API server does not serve an optional kind.
+    pub(super) fn failed(&self, error: &watcher::Error) -> bool {
         let text = describe(error);
+        if self.optional && is_not_found(error) {
+            return self.vanished();
+        }
         if matches!(error, watcher::Error::WatchError(status) if status.code == 410) {
             // The server has forgotten the version we were at: a new list follows.
             tracing::debug!(watch = self.kind, error = text, "watch starts over");
-            return;
+            return false;
         }
         let mut state = self.state();
         if state.error() != Some(&text) {
@@ -71,6 +96,22 @@ impl Input {
             );
         }
         state.error = Some((text, Instant::now()));
+        false
+    }
+
+    fn vanished(&self) -> bool {
+        let mut state = self.state();
+        let news = !std::mem::replace(&mut state.absent, true);
+        if news {
+            tracing::warn!(
+                watch = self.kind,
+                "the API server does not serve it; it is watched for"
+            );
+            state.changed = Some(Instant::now());
+        }
+        state.ready = true;
+        state.error = None;
+        news
     }
 
     /// What keeps it from being ready, if it is not.
@@ -85,6 +126,7 @@ impl Input {
         let state = self.state();
         let word = match (state.error(), state.ready) {
             (Some(error), _) => format!("failing: {error}"),
+            _ if state.absent => "not served by the API server".to_owned(),
             (None, true) => "in sync".to_owned(),
             (None, false) => "waiting for the first list".to_owned(),
         };
@@ -106,6 +148,18 @@ impl State {
     fn error(&self) -> Option<&str> {
         let (text, at) = self.error.as_ref()?;
         (at.elapsed() < ERROR_LIFE).then_some(text)
+    }
+}
+
+/// Whether the API server says that there is no such kind.
+fn is_not_found(error: &watcher::Error) -> bool {
+    use watcher::Error::{InitialListFailed, WatchError, WatchFailed, WatchStartFailed};
+    match error {
+        InitialListFailed(error) | WatchStartFailed(error) | WatchFailed(error) => {
+            matches!(error, kube::Error::Api(status) if status.code == 404)
+        }
+        WatchError(status) => status.code == 404,
+        _ => false,
     }
 }
 

@@ -128,10 +128,14 @@ fn only_what_is_left_of_an_object_can_change() {
         object
     };
     let apply = |version, data| watcher::Event::Apply(object(version, data));
-    assert!(changes(&store, &apply("1", "x")), "it is new");
+    assert!(changes(&store, &(), &apply("1", "x")), "it is new");
     writer.apply_watcher_event(&apply("1", "x"));
-    assert!(!changes(&store, &apply("2", "x")));
-    assert!(changes(&store, &apply("2", "y")));
-    assert!(changes(&store, &watcher::Event::Delete(object("3", "x"))));
-    assert!(changes(&store, &watcher::Event::InitDone));
+    assert!(!changes(&store, &(), &apply("2", "x")));
+    assert!(changes(&store, &(), &apply("2", "y")));
+    assert!(changes(
+        &store,
+        &(),
+        &watcher::Event::Delete(object("3", "x"))
+    ));
+    assert!(changes(&store, &(), &watcher::Event::InitDone));
 }

@@ -6,7 +6,7 @@ use isthmus_core::{AnnotationError, Annotations};
 
 use super::PREFIXES;
 
-/// The keys for Route 53 that mean something.
+/// The keys for Route 53 that mean something, as annotations have them.
 const AWS_KEYS: [&str; 15] = [
     "aws-weight",
     "aws-region",
@@ -36,15 +36,26 @@ pub(crate) struct Findings {
     pub(crate) conflicts: Vec<String>,
 }
 
-/// A reader of short keys, under whichever prefix they are.
+/// Where the keys are.
+#[derive(Clone, Copy)]
+pub(super) enum Keys {
+    /// In annotations, under either prefix.
+    Annotations,
+    /// In `providerSpecific` of a DNSEndpoint: `aws/weight` for `aws-weight`.
+    Properties,
+}
+
+/// A reader of short keys, as annotations have them, wherever they are.
 pub(super) struct Reader<'a> {
+    keys: Keys,
     map: &'a BTreeMap<String, String>,
     inner: Annotations<'a>,
 }
 
 impl<'a> Reader<'a> {
-    pub(super) fn new(map: &'a BTreeMap<String, String>) -> Self {
+    pub(super) fn new(keys: Keys, map: &'a BTreeMap<String, String>) -> Self {
         Self {
+            keys,
             map,
             inner: Annotations::new(Some(map)),
         }
@@ -52,6 +63,12 @@ impl<'a> Reader<'a> {
 
     /// The full key: of the prefixes that have it, the newer one's.
     pub(super) fn key(&self, short: &str) -> String {
+        if let Keys::Properties = self.keys {
+            return match short {
+                "set-identifier" => "setIdentifier".to_owned(),
+                _ => short.replacen("aws-", "aws/", 1),
+            };
+        }
         let full = PREFIXES.map(|prefix| format!("{prefix}{short}"));
         let [newer, older] = full;
         if !self.map.contains_key(&newer) && self.map.contains_key(&older) {
@@ -87,6 +104,27 @@ impl<'a> Reader<'a> {
     }
 
     pub(super) fn finish(self) -> Findings {
+        let mut findings = match self.keys {
+            Keys::Annotations => self.compare(),
+            Keys::Properties => self.properties(),
+        };
+        findings.errors = self.inner.finish().err().unwrap_or_default();
+        findings
+    }
+
+    fn properties(&self) -> Findings {
+        let unknown = self.map.keys().filter(|key| {
+            let ours = key.starts_with("aws/") || key.starts_with("aws-");
+            ours && !AWS_KEYS.iter().any(|known| self.key(known) == **key)
+        });
+        Findings {
+            unknown: unknown.cloned().collect(),
+            ..Findings::default()
+        }
+    }
+
+    /// Keys that mean nothing, and those that differ between the prefixes.
+    fn compare(&self) -> Findings {
         let mut findings = Findings::default();
         for (key, value) in self.map {
             let Some((prefix, short)) = PREFIXES
@@ -103,7 +141,6 @@ impl<'a> Reader<'a> {
                 findings.conflicts.push(short.to_owned());
             }
         }
-        findings.errors = self.inner.finish().err().unwrap_or_default();
         findings
     }
 }

@@ -104,13 +104,13 @@ impl Registry {
     /// Whether a TXT record tells of ownership rather than being a record of its own.
     #[must_use]
     pub fn is_mark(&self, txt: &RecordSet) -> bool {
-        match (&txt.data, self) {
-            (RecordData::Values { values, .. }, Self::Txt(_)) => values.iter().any(|value| {
+        match &txt.data {
+            RecordData::Values { values, .. } => values.iter().any(|value| {
                 Mark::from_value(value)
                     .or_else(|| Mark::from_mate(value))
                     .is_some()
             }),
-            _ => false,
+            RecordData::Alias(_) => false,
         }
     }
 }

@@ -1,9 +1,10 @@
 //! What goes, of a name.
 
-use isthmus_core::{Action, Effect, ObjectRef, Step, Withheld};
+use isthmus_core::{Action, Effect, Step, Withheld};
 
-use super::{Row, exclude};
+use super::{Row, exclude, place_of};
 use crate::registry::{Claim, without_marks};
+use crate::source::object;
 use crate::{Change, RecordKey, RecordSet, Registry, Verb};
 
 impl Row<'_> {
@@ -15,27 +16,33 @@ impl Row<'_> {
         let mut needed = std::mem::take(&mut self.marks_written);
         for record in self.scene.records.at(self.name) {
             let key = &record.key;
-            let Claim::Ours { marks, .. } = self.claim(key) else {
+            let Claim::Ours { marks, resource } = self.claim(key) else {
                 continue;
             };
-            let gives_way = self.created.iter().any(|created| exclude(created, key));
+            let gives_way = self.created.iter().any(|created| exclude(created, record));
+            let unavailable = self.scene.is_unavailable(resource.as_deref()) && !gives_way;
+            let place = place_of(key);
+            let faulty = frozen || self.scene.is_frozen(resource.as_deref());
             let stays = self.wants.contains_key(key)
-                || self.kept.contains(&key.set_identifier)
-                || (frozen && !gives_way)
-                || self.blocked.iter().any(|blocked| exclude(blocked, key));
+                || (self.kept.contains(&place) && !unavailable)
+                || ((faulty || self.dropped.contains(&place)) && !gives_way)
+                || self.blocked.iter().any(|blocked| exclude(blocked, record));
             if stays {
                 needed.extend(marks);
                 continue;
             }
+            let unasked = unavailable.then(source_unavailable);
             let withheld = (!policy.deletes()).then(|| policy.withholds("does not delete"));
-            doomed.push((record, gives_way, withheld));
+            doomed.push((record, gives_way, withheld.or(unasked)));
         }
         let first_step = self.steps.len();
         for (record, gives_way, withheld) in doomed {
             let Claim::Ours { marks, resource } = self.claim(&record.key) else {
                 continue;
             };
-            let objects: Vec<_> = resource.as_deref().and_then(object).into_iter().collect();
+            let options = &self.scene.config.source;
+            let object = resource.and_then(|resource| object(&resource, options));
+            let objects: Vec<_> = object.into_iter().collect();
             let verb = Verb::Delete {
                 record: record.clone(),
                 gives_way,
@@ -79,18 +86,12 @@ impl Row<'_> {
     }
 }
 
-/// The object that a record was made for, in the registry's words.
-fn object(resource: &str) -> Option<ObjectRef> {
-    let mut parts = resource.splitn(3, '/');
-    let (kind, namespace, name) = (parts.next()?, parts.next()?, parts.next()?);
-    match kind {
-        "ingress" => Some(ObjectRef::new(
-            "networking.k8s.io/v1",
-            "Ingress",
-            namespace,
-            name,
-        )),
-        "service" => Some(ObjectRef::new("v1", "Service", namespace, name)),
-        _ => None,
+/// Why the records of objects that cannot be asked for are not deleted.
+fn source_unavailable() -> Withheld {
+    Withheld {
+        reason: Change::SOURCE_UNAVAILABLE,
+        message:
+            "the API that tells whether it is still wanted is not served; it is kept until it is"
+                .to_owned(),
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use isthmus_core::{ObjectRef, Withheld};
 
-use super::{Row, Want, exclude};
+use super::{Row, Want, exclude, place_of};
 use crate::registry::{Claim, Foreign, Site};
 use crate::{RecordKey, RecordSet, Registry, Verb, reason};
 
@@ -12,9 +12,12 @@ use crate::{RecordKey, RecordSet, Registry, Verb, reason};
 enum Fate<'a> {
     /// It is there already.
     Fulfilled,
-    /// What is there is changed.
-    Update(&'a RecordSet),
-    /// It is made; `room_needed` if something of ours has to go for it.
+    /// What is there is changed; `room_needed` if something else of ours has to go for it.
+    Update {
+        there: &'a RecordSet,
+        room_needed: bool,
+    },
+    /// It is made.
     Create { room_needed: bool },
 }
 
@@ -32,8 +35,8 @@ impl<'a> Row<'a> {
             match self.fate(&want) {
                 Ok((fate, mark)) => fates.push((want, fate, mark)),
                 Err((reason, message)) => {
-                    self.blocked.insert(want.record.key.clone());
-                    if blocked_sets.insert(want.record.key.set_identifier.clone()) {
+                    self.blocked.push(want.record.clone());
+                    if blocked_sets.insert(place_of(&want.record.key)) {
                         self.reject(&want.objects, reason, &message);
                     }
                 }
@@ -42,9 +45,14 @@ impl<'a> Row<'a> {
         for (want, fate, mark) in fates {
             match fate {
                 Fate::Fulfilled => {}
-                Fate::Update(there) => self.update(&want, there, mark),
-                Fate::Create { .. } if blocked_sets.contains(&want.record.key.set_identifier) => {
-                    self.blocked.insert(want.record.key);
+                Fate::Update { there, room_needed } => {
+                    if room_needed {
+                        self.created.push(want.record.clone());
+                    }
+                    self.update(&want, there, room_needed, mark);
+                }
+                Fate::Create { .. } if blocked_sets.contains(&place_of(&want.record.key)) => {
+                    self.blocked.push(want.record);
                 }
                 Fate::Create { room_needed } => self.create(want, room_needed, mark),
             }
@@ -69,28 +77,31 @@ impl<'a> Row<'a> {
                 Claim::Ours { .. } if want.record.same_as(there, want.insist_on_ttl) => {
                     Fate::Fulfilled
                 }
-                Claim::Ours { .. } => Fate::Update(there),
+                Claim::Ours { .. } => {
+                    let same = there.routing.same_kind(&want.record.routing);
+                    let room_needed = !same && self.room_needed(&want.record, None)?;
+                    Fate::Update { there, room_needed }
+                }
             },
             None => Fate::Create {
-                room_needed: self.room_needed(key, mark.as_ref())?,
+                room_needed: self.room_needed(&want.record, mark.as_ref())?,
             },
         };
         Ok((fate, mark))
     }
 
     /// Whether a record set of ours has to go before this one can be made.
-    fn room_needed(&self, key: &RecordKey, mark: Option<&RecordSet>) -> Result<bool, Obstacle> {
-        let beside = |other: &RecordKey| {
-            exclude(key, other)
-                || (other.record_type.is_address() && other.set_identifier == key.set_identifier)
-        };
+    fn room_needed(&self, wanted: &RecordSet, mark: Option<&RecordSet>) -> Result<bool, Obstacle> {
+        let key = &wanted.key;
         let mut room_needed = false;
         for record in self.scene.records.at(self.name) {
             let other = &record.key;
+            let excluded = exclude(wanted, record);
+            let beside = excluded || place_of(key) == place_of(other);
             match self.claim(other) {
-                Claim::Foreign(why) if beside(other) => return Err(self.foreign(key, other, &why)),
-                Claim::Ours { .. } if exclude(key, other) && !self.wants.contains_key(other) => {
-                    if self.kept.contains(&other.set_identifier) {
+                Claim::Foreign(why) if beside => return Err(self.foreign(key, other, &why)),
+                Claim::Ours { .. } if excluded && !self.wants.contains_key(other) => {
+                    if self.kept.contains(&place_of(other)) {
                         let message = format!(
                             "{key} is not published: {other} in {} stays for now",
                             self.scene.zone
@@ -120,9 +131,16 @@ impl<'a> Row<'a> {
         (reason::FOREIGN_RECORD, message)
     }
 
-    fn update(&mut self, want: &Want, there: &RecordSet, mark: Option<RecordSet>) {
+    fn update(
+        &mut self,
+        want: &Want,
+        there: &RecordSet,
+        room_needed: bool,
+        mark: Option<RecordSet>,
+    ) {
         let policy = self.scene.config.policy;
         let withheld = (!policy.changes()).then(|| policy.withholds("changes nothing"));
+        let withheld = withheld.or_else(|| self.no_room(room_needed));
         let verb = Verb::transition(there, want.record.clone());
         self.step(verb, false, &want.objects, withheld.as_ref());
         if let Some(mark) = mark {
@@ -131,11 +149,8 @@ impl<'a> Row<'a> {
     }
 
     fn create(&mut self, want: Want, room_needed: bool, mark: Option<RecordSet>) {
-        let policy = self.scene.config.policy;
-        let withheld = (room_needed && !policy.deletes()).then(|| {
-            policy.withholds("does not delete the record of another type that it would replace")
-        });
-        self.created.insert(want.record.key.clone());
+        let withheld = self.no_room(room_needed);
+        self.created.push(want.record.clone());
         self.step(
             Verb::Create(want.record),
             false,
@@ -145,6 +160,13 @@ impl<'a> Row<'a> {
         if let Some(mark) = mark {
             self.write_mark(mark, &want.objects, withheld.as_ref());
         }
+    }
+
+    fn no_room(&self, room_needed: bool) -> Option<Withheld> {
+        let policy = self.scene.config.policy;
+        (room_needed && !policy.deletes()).then(|| {
+            policy.withholds("does not delete the record of another type that it would replace")
+        })
     }
 
     fn write_mark(&mut self, mark: RecordSet, objects: &[ObjectRef], withheld: Option<&Withheld>) {

@@ -23,8 +23,26 @@ pub(crate) fn apply(observed: &mut Observed, batch: &Batch) -> Result<(), String
             }
         }
     }
+    if let Some((a, b)) = mixed(&next) {
+        return Err(format!(
+            "RRSet with DNS name {}. has the routing policies of {a} and {b}",
+            a.name
+        ));
+    }
     *zone = next;
     Ok(())
+}
+
+/// Two record sets of one name and type whose kinds of routing policy differ.
+fn mixed(zone: &ZoneRecords) -> Option<(&RecordKey, &RecordKey)> {
+    let records: Vec<_> = zone.records.values().collect();
+    let found = records.windows(2).find(|pair| {
+        let (a, b) = (&pair[0].key, &pair[1].key);
+        a.name == b.name
+            && a.record_type == b.record_type
+            && !pair[0].routing.same_kind(&pair[1].routing)
+    });
+    found.map(|pair| (&pair[0].key, &pair[1].key))
 }
 
 fn create(zone: &mut ZoneRecords, record: &RecordSet) -> Result<(), String> {

@@ -1,7 +1,9 @@
 //! What the golden and the property tests share.
 #![allow(dead_code, clippy::unwrap_used)] // each test binary uses its part, and all of it is tests
 
+pub(crate) mod clusters;
 pub(crate) mod fake;
+mod objects;
 pub(crate) mod worlds;
 pub(crate) mod yaml;
 
@@ -10,7 +12,8 @@ use std::time::Duration;
 
 use dns_core::{
     Affix, AliasIpv6, AliasOptions, Config, Decision, DomainFilter, Grace, Observed, Policy,
-    RecordType, Registry, Snapshot, SourceOptions, TxtRegistry, ZoneFilter, ZoneType,
+    RecordType, Registry, ServiceOptions, Snapshot, SourceOptions, Targets, TxtRegistry,
+    ZoneFilter, ZoneType,
 };
 use isthmus_core::{Rejection, RemovalLimit};
 
@@ -31,7 +34,13 @@ pub(crate) fn config(flags: &Flags) -> Config {
         .iter()
         .map(|t| t.parse().unwrap())
         .collect();
-    let types = [RecordType::A, RecordType::Aaaa, RecordType::Cname];
+    let managed: Vec<RecordType> = match flags.get("managed-record-types") {
+        Some(_) => list("managed-record-types")
+            .iter()
+            .map(|t| t.parse().unwrap())
+            .collect(),
+        None => vec![RecordType::A, RecordType::Aaaa, RecordType::Cname],
+    };
     Config {
         policy: match get("policy") {
             "create-only" => Policy::CreateOnly,
@@ -52,7 +61,7 @@ pub(crate) fn config(flags: &Flags) -> Config {
                 ),
             }),
         },
-        types: types
+        types: managed
             .into_iter()
             .filter(|t| !excluded.contains(t))
             .collect::<BTreeSet<_>>(),
@@ -74,6 +83,15 @@ pub(crate) fn config(flags: &Flags) -> Config {
             ignore_hostname_annotation: on("ignore-hostname-annotation"),
             ignore_tls: on("ignore-ingress-tls-spec"),
             ignore_rules: on("ignore-ingress-rules-spec"),
+            service: ServiceOptions {
+                types: list("service-type-filter"),
+                publish_internal: on("publish-internal-services"),
+                publish_host_ip: on("publish-host-ip"),
+                publish_not_ready: on("always-publish-not-ready-addresses"),
+                expose_internal_ipv6: on("expose-internal-ipv6"),
+            },
+            default_targets: Targets::parse(&list("default-targets")).unwrap(),
+            ..SourceOptions::default()
         },
         alias: AliasOptions {
             prefer_cname: on("aws-prefer-cname"),

@@ -1,13 +1,10 @@
 //! Clusters and zones as they may be, for property tests.
 
-use std::collections::BTreeMap;
-
-use dns_core::snapshot::{Address, Ingress};
 use dns_core::{
     Alias, Batch, Change, DnsName, Limits, Observed, RecordData, RecordKey, RecordSet, RecordType,
-    Routing, Snapshot, Verb, Zone, ZoneId, ZoneRecords, batches,
+    Routing, Verb, Zone, ZoneId, ZoneRecords, batches,
 };
-use isthmus_core::{ObjectRef, Plan};
+use isthmus_core::Plan;
 use proptest::prelude::*;
 
 use super::{Flags, fake};
@@ -31,44 +28,8 @@ pub(crate) const TARGETS: [&str; 6] = [
     "kube-2.eu-central-1.elb.amazonaws.com",
 ];
 pub(crate) const POLICIES: [&str; 3] = ["sync", "upsert-only", "create-only"];
+pub(crate) const TYPES: [&str; 2] = ["A,AAAA,CNAME", "A,AAAA,CNAME,SRV,TXT"];
 pub(crate) const PREFIXES: [&str; 4] = ["", "txt.", "txt-", "%{record_type}."];
-
-pub(crate) fn arb_ingress() -> impl Strategy<Value = Ingress> {
-    let hosts = prop::collection::vec(prop::sample::select(&HOSTS[..]), 1..4);
-    let targets = prop::collection::vec(prop::sample::select(&TARGETS[..]), 0..3);
-    let annotations = prop::option::weighted(0.2, prop::sample::select(&["60", "soon"][..]));
-    ("[a-e]", hosts, targets, annotations).prop_map(|(name, hosts, targets, ttl)| Ingress {
-        object: ObjectRef::new("networking.k8s.io/v1", "Ingress", "shop", name),
-        annotations: ttl
-            .map(|ttl| {
-                (
-                    "external-dns.alpha.kubernetes.io/ttl".to_owned(),
-                    ttl.to_owned(),
-                )
-            })
-            .into_iter()
-            .collect(),
-        labels: BTreeMap::new(),
-        class: None,
-        rule_hosts: hosts.into_iter().map(str::to_owned).collect(),
-        tls_hosts: Vec::new(),
-        addresses: targets
-            .into_iter()
-            .map(|target| match target.parse() {
-                Ok(ip) => Address::Ip(ip),
-                Err(_) => Address::Host(target.to_owned()),
-            })
-            .collect(),
-    })
-}
-
-pub(crate) fn arb_snapshot() -> impl Strategy<Value = Snapshot> {
-    prop::collection::vec(arb_ingress(), 0..5).prop_map(|mut ingresses| {
-        ingresses.sort_by(|a, b| a.object.cmp(&b.object));
-        ingresses.dedup_by(|a, b| a.object == b.object);
-        Snapshot { ingresses }
-    })
-}
 
 pub(crate) fn record(name: &str, record_type: RecordType, data: RecordData) -> RecordSet {
     RecordSet {
@@ -90,43 +51,85 @@ pub(crate) fn values(ttl: u32, value: &str) -> RecordData {
     }
 }
 
-/// Records of a name as somebody may have left them: types, owner and the form of the mark.
+const RESOURCES: [&str; 6] = [
+    "ingress/shop/a",
+    "ingress/shop/z",
+    "service/shop/a",
+    "routegroup/shop/b",
+    "crd/shop/c",
+    "crd/shop/z",
+];
+const FORMS: [&str; 5] = ["current", "old", "mate", "legacy", "own"];
+
+/// A set identifier with its policy, as one of the objects may ask for it.
+pub(crate) fn policy(set: &str) -> (Option<String>, Routing) {
+    let routing = match set {
+        "" => return (None, Routing::Simple),
+        "w1" | "w2" => Routing::Weighted(10),
+        "l1" => Routing::Latency("eu-central-1".to_owned()),
+        _ => Routing::MultiValue,
+    };
+    (Some(set.to_owned()), routing)
+}
+
+pub(crate) const SETS: [&str; 8] = ["", "", "", "", "w1", "w2", "l1", "m1"];
+
+fn data(target: &str) -> (RecordType, RecordData) {
+    if let Some(text) = target.strip_prefix("text:") {
+        return (RecordType::Txt, values(300, &format!("\"{text}\"")));
+    }
+    match target.parse::<std::net::IpAddr>() {
+        Ok(ip) if ip.is_ipv4() => (RecordType::A, values(300, target)),
+        Ok(_) => (RecordType::Aaaa, values(300, target)),
+        Err(_) if target.contains("amazonaws") => {
+            let alias = Alias {
+                target: format!("{target}."),
+                zone: "Z215JYRZR1TBD5".into(),
+                evaluate_target_health: true,
+            };
+            (RecordType::A, RecordData::Alias(alias))
+        }
+        Err(_) => (RecordType::Cname, values(300, target)),
+    }
+}
+
+/// Records of a name as somebody may have left them: types, policy, owner and
+/// the form of the mark.
 pub(crate) fn arb_records() -> impl Strategy<Value = Vec<RecordSet>> {
     let host = prop::sample::select(&HOSTS[..]);
-    let target = prop::sample::select(&TARGETS[..]);
+    let targets: Vec<&str> = TARGETS.iter().copied().chain(["text:hello"]).collect();
+    let what = (
+        prop::sample::select(targets),
+        prop::sample::select(&SETS[..]),
+    );
     let owner = prop::option::of(prop::sample::select(&["default", "other"][..]));
-    let form = prop::sample::select(&["current", "old", "mate", "legacy", "own"][..]);
-    let resource =
-        prop::sample::select(&["ingress/shop/a", "ingress/shop/b", "ingress/shop/z"][..]);
-    (host, target, owner, form, resource, any::<bool>()).prop_map(|(host, target, owner, form, resource, both)| {
-        let alias = target.contains("amazonaws");
-        let (record_type, data) = match target.parse::<std::net::IpAddr>() {
-            Ok(ip) if ip.is_ipv4() => (RecordType::A, values(300, target)),
-            Ok(_) => (RecordType::Aaaa, values(300, target)),
-            Err(_) if alias => {
-                let alias = Alias { target: format!("{target}."), zone: "Z215JYRZR1TBD5".into(), evaluate_target_health: true };
-                (RecordType::A, RecordData::Alias(alias))
+    let form = prop::sample::select(&FORMS[..]);
+    let resource = prop::sample::select(&RESOURCES[..]);
+    (host, what, owner, form, resource, any::<bool>()).prop_map(
+        |(host, (target, set), owner, form, resource, both)| {
+            let (record_type, data) = data(target);
+            let word = record_type.as_str().to_ascii_lowercase();
+            let mut records = vec![record(host, record_type, data.clone())];
+            if data.is_alias() && both {
+                records.push(record(host, RecordType::Aaaa, data));
             }
-            Err(_) => (RecordType::Cname, values(300, target)),
-        };
-        let word = record_type.as_str().to_ascii_lowercase();
-        let mut records = vec![record(host, record_type, data.clone())];
-        if alias && both {
-            records.push(record(host, RecordType::Aaaa, data));
-        }
-        if let Some(owner) = owner {
-            let heritage = format!("\"heritage=external-dns,external-dns/owner={owner},external-dns/resource={resource}\"");
-            let (name, value) = match form {
-                "current" => (format!("{word}-{host}"), heritage),
-                "old" => (host.to_owned(), heritage),
-                "mate" => (host.to_owned(), format!("\"mate:{owner}\"")),
-                "legacy" => (format!("cname-{host}"), heritage),
-                _ => (format!("_isthmus-{word}.{host}"), heritage),
-            };
-            records.push(record(&name, RecordType::Txt, values(300, &value)));
-        }
-        records
-    })
+            if let Some(owner) = owner {
+                let heritage = format!("\"heritage=external-dns,external-dns/owner={owner},external-dns/resource={resource}\"");
+                let (name, value) = match form {
+                    "current" => (format!("{word}-{host}"), heritage),
+                    "old" => (host.to_owned(), heritage),
+                    "mate" => (host.to_owned(), format!("\"mate:{owner}\"")),
+                    "legacy" => (format!("cname-{host}"), heritage),
+                    _ => (format!("_isthmus-{word}.{host}"), heritage),
+                };
+                records.push(record(&name, RecordType::Txt, values(300, &value)));
+            }
+            for record in &mut records {
+                (record.key.set_identifier, record.routing) = policy(set);
+            }
+            records
+        },
+    )
 }
 
 pub(crate) fn zone() -> Zone {
@@ -175,11 +178,13 @@ pub(crate) fn arb_flags() -> impl Strategy<Value = Flags> {
     let policy = prop::sample::select(&POLICIES[..]);
     let prefix = prop::sample::select(&PREFIXES[..]);
     let ipv6 = prop::sample::select(&["always", "dualstack"][..]);
-    (policy, prefix, ipv6).prop_map(|(policy, prefix, ipv6)| {
+    let types = prop::sample::select(&TYPES[..]);
+    (policy, prefix, ipv6, types).prop_map(|(policy, prefix, ipv6, types)| {
         let flags = [
             ("policy", policy),
             ("txt-prefix", prefix),
             ("alias-ipv6", ipv6),
+            ("managed-record-types", types),
         ];
         flags
             .into_iter()

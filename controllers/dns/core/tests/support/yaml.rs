@@ -1,19 +1,17 @@
 //! Cases as files: Kubernetes objects and flags in `cluster.yaml`, zones in `aws.yaml`.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
-use dns_core::snapshot::{Address, Ingress};
+use dns_core::routing::{Failover, Geolocation};
 use dns_core::{
     Alias, DnsName, Observed, RecordData, RecordKey, RecordSet, RecordType, Routing, Snapshot,
-    Zone, ZoneId, ZoneRecords,
+    Source, Zone, ZoneId, ZoneRecords,
 };
-use isthmus_core::ObjectRef;
 use serde::Deserialize;
 use serde_yaml_ng::Value;
 
-use super::Flags;
+use super::{Flags, objects};
 
 /// The objects of a case, its flags and how long objects without a target have waited.
 pub(crate) fn cluster(path: &Path) -> (Snapshot, Flags, Duration) {
@@ -23,58 +21,20 @@ pub(crate) fn cluster(path: &Path) -> (Snapshot, Flags, Duration) {
         let document =
             Value::deserialize(document).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
         match document["kind"].as_str() {
-            Some("Ingress") => snapshot.ingresses.push(ingress(&document)),
             Some("Flags") => {
                 flags = serde_yaml_ng::from_value(document["flags"].clone()).unwrap_or_default();
                 waited = Duration::from_secs(document["waited"].as_u64().unwrap_or(0));
+                let absent = document["unavailable"].as_str();
+                let source = Source::ALL
+                    .into_iter()
+                    .find(|source| Some(source.flag()) == absent);
+                snapshot.unavailable.extend(source);
             }
-            other => panic!("{}: kind {other:?}", path.display()),
+            _ => objects::add(&mut snapshot, &document)
+                .unwrap_or_else(|kind| panic!("{}: kind {kind:?}", path.display())),
         }
     }
     (snapshot, flags, waited)
-}
-
-fn text(value: &Value) -> String {
-    value.as_str().unwrap_or_default().to_owned()
-}
-
-fn items(value: &Value) -> &[Value] {
-    value.as_sequence().map_or(&[], Vec::as_slice)
-}
-
-fn ingress(document: &Value) -> Ingress {
-    let metadata = &document["metadata"];
-    let spec = &document["spec"];
-    let map = |value: &Value| -> BTreeMap<String, String> {
-        serde_yaml_ng::from_value(value.clone()).unwrap_or_default()
-    };
-    let addresses = items(&document["status"]["loadBalancer"]["ingress"])
-        .iter()
-        .map(|entry| match entry["ip"].as_str() {
-            Some(ip) => Address::Ip(ip.parse().unwrap()),
-            None => Address::Host(text(&entry["hostname"])),
-        });
-    Ingress {
-        object: ObjectRef::new(
-            "networking.k8s.io/v1",
-            "Ingress",
-            text(&metadata["namespace"]),
-            text(&metadata["name"]),
-        ),
-        annotations: map(&metadata["annotations"]),
-        labels: map(&metadata["labels"]),
-        class: spec["ingressClassName"].as_str().map(str::to_owned),
-        rule_hosts: items(&spec["rules"])
-            .iter()
-            .map(|rule| text(&rule["host"]))
-            .collect(),
-        tls_hosts: items(&spec["tls"])
-            .iter()
-            .flat_map(|tls| items(&tls["hosts"]))
-            .map(text)
-            .collect(),
-        addresses: addresses.collect(),
-    }
 }
 
 #[derive(Deserialize)]
@@ -104,6 +64,11 @@ struct RecordFile {
     set: Option<String>,
     weight: Option<u8>,
     region: Option<String>,
+    failover: Option<String>,
+    country: Option<String>,
+    #[serde(default)]
+    multivalue: bool,
+    health_check: Option<String>,
 }
 
 /// The zones of a case.
@@ -133,19 +98,28 @@ pub(crate) fn aws(path: &Path) -> Observed {
 }
 
 fn record(file: RecordFile) -> RecordSet {
-    let routing = match (file.weight, file.region) {
-        (Some(weight), _) => Routing::Weighted(weight),
-        (None, Some(region)) => Routing::Latency(region),
-        (None, None) => Routing::Simple,
-    };
+    let failover = file.failover.map(|side| match side.as_str() {
+        "PRIMARY" => Routing::Failover(Failover::Primary),
+        _ => Routing::Failover(Failover::Secondary),
+    });
+    let country = file.country.map(|country| {
+        Routing::Geolocation(Geolocation {
+            country: Some(country),
+            ..Geolocation::default()
+        })
+    });
+    let weight = file.weight.map(Routing::Weighted);
+    let region = file.region.map(Routing::Latency);
+    let multivalue = file.multivalue.then_some(Routing::MultiValue);
+    let routing = weight.or(region).or(failover).or(country).or(multivalue);
     RecordSet {
         key: RecordKey {
             name: DnsName::from_route53(&file.name),
             record_type: RecordType::from_route53(&file.r#type),
             set_identifier: file.set,
         },
-        routing,
-        health_check: None,
+        routing: routing.unwrap_or_default(),
+        health_check: file.health_check,
         data: match file.alias {
             Some(target) => RecordData::Alias(Alias {
                 target,
