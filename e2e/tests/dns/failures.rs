@@ -122,7 +122,8 @@ async fn what_is_unreachable_is_named() -> Result<()> {
     let once = [&SOURCE[..], &["--once"]].concat();
     let command = async || anyhow::Ok(stage.testbed.command(BINARY).await?.args(&once));
 
-    let nowhere = stage.testbed.scratch()?.join("kubeconfig");
+    // Beside the original, which names its certificates by relative paths.
+    let nowhere = stage.testbed.kubeconfig().with_file_name("nowhere");
     let text = std::fs::read_to_string(stage.testbed.kubeconfig())?;
     let mut kubeconfig: serde_yaml_ng::Value = serde_yaml_ng::from_str(&text)?;
     kubeconfig["clusters"][0]["cluster"]["server"] = "https://127.0.0.1:1".into();

@@ -183,7 +183,7 @@ async fn a_changed_prefix_changes_nothing_and_a_conflict_is_told() -> Result<()>
         let hostname = format!("{prefix}/hostname");
         [
             service("svc", &annotations, &spec, &[LB]),
-            annotated("web", &[], &[LB], &[(&hostname, "web.example.org")]),
+            annotated("web", &[""], &[LB], &[(&hostname, "web.example.org")]),
         ]
     };
     let (old, new) = (
