@@ -82,7 +82,7 @@ impl Affix {
     /// that is a legal name inside the zone. Where it is not, at the apex and for
     /// labels that would grow over 63, it is external-dns's older form if an
     /// affix with a dot puts that inside the zone (external-dns reads it, though
-    /// not for AAAA), and else a form of our own, one label more. `None` if no form fits.
+    /// not for AAAA; written for A and CNAME alone), and else a form of our own, one label more. `None` if no form fits.
     #[must_use]
     pub fn to_write(
         &self,
@@ -96,7 +96,9 @@ impl Affix {
             return Some(current);
         }
         let bare = self.bare(name);
-        if fits(&bare) && bare != *name && *record_type != RecordType::Aaaa {
+        // It is one name for all types: what stands beside an address needs its own.
+        let bare_speaks_of_it = matches!(record_type, RecordType::A | RecordType::Cname);
+        if fits(&bare) && bare != *name && bare_speaks_of_it {
             return Some(bare);
         }
         Some(own(name, record_type)).filter(fits)

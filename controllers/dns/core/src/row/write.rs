@@ -113,12 +113,34 @@ impl<'a> Row<'a> {
                 _ => {}
             }
         }
-        if let (Registry::Txt(registry), Some(mark)) = (&self.scene.config.registry, mark)
-            && let Site::Taken(why) = registry.site(mark, self.scene.records)
-        {
-            return Err(self.foreign(key, &mark.key, &why));
+        if let (Registry::Txt(registry), Some(mark)) = (&self.scene.config.registry, mark) {
+            if let Site::Taken(why) = registry.site(mark, self.scene.records) {
+                return Err(self.foreign(key, &mark.key, &why));
+            }
+            self.mark_fits(key, mark)?;
         }
         Ok(room_needed)
+    }
+
+    /// Whether Route 53 keeps the mark beside the text records of its name. Those
+    /// that are marks of this name go with their records.
+    fn mark_fits(&self, key: &RecordKey, mark: &RecordSet) -> Result<(), Obstacle> {
+        let mut there = self.scene.records.at(&mark.key.name);
+        let in_the_way = there.find(|txt| {
+            let mut here = self.scene.records.at(self.name);
+            exclude(mark, txt)
+                && !here.any(|record| match self.claim(&record.key) {
+                    Claim::Ours { marks, .. } => marks.contains(&txt.key),
+                    Claim::Foreign(_) => false,
+                })
+        });
+        in_the_way.map_or(Ok(()), |txt| {
+            let why = match self.scene.config.registry.is_mark(txt) {
+                true => Foreign::Ambiguous(txt.key.name.clone()),
+                false => Foreign::Unmarked,
+            };
+            Err(self.foreign(key, &txt.key, &why))
+        })
     }
 
     fn foreign(&self, key: &RecordKey, obstacle: &RecordKey, why: &Foreign) -> Obstacle {
