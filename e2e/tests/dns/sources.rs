@@ -126,7 +126,7 @@ async fn services_of_every_type() -> Result<()> {
     let mut process = stage.testbed.spawn(BINARY, &args).await?;
     process.wait_ready().await?;
     let wanted = sorted(&[
-        vec!["A", "AAAA"]
+        ["A", "AAAA"]
             .iter()
             .map(|kind| format!("lb.example.org {kind} alias {LB} Z215JYRZR1TBD5"))
             .collect(),
