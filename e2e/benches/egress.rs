@@ -245,10 +245,10 @@ async fn at_rest() -> Result<()> {
     testbed.gate.clear();
     tokio::time::sleep(WATCHED).await;
     let (calls, writes) = (testbed.gate.calls().len(), testbed.gate.writes().len());
+    let resyncs = testbed.gate.calls_of("DescribeVpcs").len().max(1);
     process.terminate().await?;
-    let resyncs = WATCHED.as_secs_f64() / RESYNC.as_secs_f64();
-    let each = calls as f64 / resyncs;
-    println!("at rest: {calls} EC2 calls in about {resyncs} resyncs, {writes} of them writing");
+    let each = calls as f64 / resyncs as f64;
+    println!("at rest: {calls} EC2 calls in {resyncs} resyncs, {writes} of them writing");
     println!(
         "at rest: {:.2} EC2 calls a minute with --resync-interval=5m",
         each / 5.0

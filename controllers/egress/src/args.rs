@@ -70,7 +70,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "NUMBER", default_value_t = 500)]
     pub(crate) max_routes_per_table: usize,
 
-    /// How many calls a second of each EC2 action that changes something.
+    /// Calls a second of each EC2 action that changes something. AWS allows an account five.
     #[arg(long, value_name = "NUMBER", default_value = "4")]
     pub(crate) aws_api_rate: String,
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use egress_core::{Observed, Snapshot, UnixTime};
+use egress_core::{Observed, RoutesSeen, Snapshot, UnixTime};
 use isthmus_core::ObjectRef;
 use isthmus_runtime::Page;
 
@@ -18,7 +18,8 @@ const PATIENCE_SECONDS: i64 = 60;
 /// How often in a row "it is there already" is taken for a lost answer.
 const MOST_SECOND_LOOKS: u32 = 5;
 
-/// Lost with the process, and nothing depends on it: it spares work and words.
+/// Lost with the process, and nothing that was made depends on it: it spares work
+/// and words, and tells a route that was changed from one that was always another's.
 #[derive(Debug, Default)]
 pub(crate) struct Memory {
     /// What the last run went by, if it left nothing to do.
@@ -29,6 +30,8 @@ pub(crate) struct Memory {
     pub(crate) page: Page,
     /// The last plan as text.
     pub(crate) plan: String,
+    /// The routes that were ours at the last look.
+    pub(crate) routes: RoutesSeen,
     /// Whether an empty list is news.
     pub(crate) empty: EmptyLists,
     made: Vec<(String, UnixTime)>,

@@ -37,7 +37,8 @@ impl Egress {
             return Ok(look_again(DOUBT));
         }
         let (desired, judged) = desired(snapshot, &self.config.guards, &observed.vpc.cidrs);
-        let inventory = Inventory::new(&observed, &self.config);
+        let seen = self.memory().routes.clone();
+        let inventory = Inventory::new(&observed, &self.config).having_seen(&seen);
         let mut planned = plan(&desired, &inventory, now);
 
         let confirmed = run.step("confirm", self.confirm(snapshot, &planned)).await;
@@ -62,6 +63,9 @@ impl Egress {
         }
         let mut done = self.carry_out(run, cloud, &observed, &planned).await;
         self.memory().note(&done, now);
+        self.memory()
+            .routes
+            .note(&desired, &inventory, &done.applied);
         let unwritten = self.tell(run, snapshot, &view, judged, &done).await;
 
         let mut requeue = self.again(&view, &done, now);

@@ -178,6 +178,15 @@ async fn two_zones_three_tables_fifty_networks_and_what_may_happen_to_them() -> 
     }
     scene.sees("the changed routes", &right).await?;
 
+    // Changed: led somewhere that is not ours at all.
+    let request = stage.ec2().replace_route().route_table_id(stage.table("a"));
+    let request = request.destination_cidr_block("198.4.4.0/24");
+    request
+        .gateway_id(&stage.world.internet_gateway)
+        .send()
+        .await?;
+    scene.sees("the route led away", &right).await?;
+
     // Black-holed: the NAT gateway is deleted by hand.
     stage
         .ec2()

@@ -110,7 +110,7 @@ impl<'a> Facts<'a> {
                 nat,
                 network,
                 ..
-            } => (!self.owns_route(table, network))
+            } => (!self.owns_route(table, network) && !self.was_ours(table, network))
                 .then_some(NOT_OURS)
                 .or_else(|| self.works(nat)),
             EgressAction::DeleteNatGateway { nat, .. } => (!self.owns_nat(nat))
@@ -190,6 +190,14 @@ impl<'a> Facts<'a> {
             .get(table)
             .and_then(|routes| routes.get(network));
         route.is_some_and(|(_, own)| *own)
+    }
+
+    fn was_ours(&self, table: &str, network: &Ipv4Net) -> bool {
+        let route = self
+            .routes
+            .get(table)
+            .and_then(|routes| routes.get(network));
+        route.is_some_and(|(route, _)| self.inventory.was_ours(table, route))
     }
 
     /// Whether `--eip-allocation-id` names an address.

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
-    Address, Config, NatGateway, NatState, Observed, Route, RouteTable, Subnet, Tags, Target, Zone,
-    tags,
+    Address, Config, NatGateway, NatState, Observed, Route, RouteTable, RoutesSeen, Subnet, Tags,
+    Target, Zone, tags,
 };
 
 mod address;
@@ -21,6 +21,7 @@ pub struct Inventory<'a> {
     /// What is ours, by the zone it serves: zones of `--aws-az` and those that were once.
     pub zones: BTreeMap<&'a str, Holdings<'a>>,
     remembered: BTreeSet<String>,
+    seen: Option<&'a RoutesSeen>,
 }
 
 /// What is ours in one zone.
@@ -60,10 +61,24 @@ impl<'a> Inventory<'a> {
                 .map(|zone| (zone.name.as_str(), Holdings::default()))
                 .collect(),
             remembered: BTreeSet::new(),
+            seen: None,
         };
         inventory.sort_network();
         inventory.sort_addresses();
         inventory
+    }
+
+    /// The same, and which routes were ours at an earlier look.
+    #[must_use]
+    pub fn having_seen(mut self, seen: &'a RoutesSeen) -> Self {
+        self.seen = Some(seen);
+        self
+    }
+
+    /// Whether a route was ours, and somebody has led it elsewhere.
+    pub(crate) fn was_ours(&self, table: &str, route: &Route) -> bool {
+        let seen = self.seen.filter(|_| route.created);
+        seen.is_some_and(|seen| seen.contains(table, &route.destination))
     }
 
     fn sort_network(&mut self) {

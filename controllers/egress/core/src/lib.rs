@@ -22,7 +22,11 @@
 //!    deleted one, tags included, for about an hour), **or** to a NAT gateway that
 //!    EC2 no longer shows and that one of our Elastic IPs remembers.
 //!
-//! For the last, the tag [`tags::NAT_GATEWAYS_TAG`] on the zone's Elastic IP lists
+//! One more route is ours: one for a network that is wanted, which an earlier
+//! look of the same process saw lead to one of our NAT gateways, and which leads
+//! elsewhere now ([`RoutesSeen`]). Somebody has changed it, and it is put right.
+//!
+//! For the third, the tag [`tags::NAT_GATEWAYS_TAG`] on the zone's Elastic IP lists
 //! the NAT gateways that were ever made with it and that a route still leads to.
 //! It is written before the first route to a NAT gateway is. The address is the
 //! right place: it is ours, and it outlives everything else here. A black-holed
@@ -38,6 +42,7 @@ mod inventory;
 mod observed;
 mod plan;
 mod routes;
+mod seen;
 mod snapshot;
 mod status;
 pub mod tags;
@@ -56,5 +61,6 @@ pub use observed::{
 };
 pub use plan::{Planned, pause, plan, withheld};
 pub use routes::RouteState;
+pub use seen::RoutesSeen;
 pub use snapshot::{CidrList, Snapshot};
 pub use status::{Applied, EntryState, EntryStatus, RouteFailure, Status, ZoneStatus, status};

@@ -14,7 +14,7 @@ use egress_core::{
 use isthmus_core::ObjectRef;
 
 use world::NOW;
-use world::aws::aws;
+use world::aws::{aws, seen};
 use world::cluster::cluster;
 
 #[test]
@@ -54,7 +54,8 @@ fn run(of_cluster: &str, of_aws: &str) -> String {
     let config = flags.config();
     let observed = aws(of_aws, &config);
     let (desired, rejections) = desired(&snapshot, &config.guards, &observed.vpc.cidrs);
-    let inventory = Inventory::new(&observed, &config);
+    let seen = seen(of_aws);
+    let inventory = Inventory::new(&observed, &config).having_seen(&seen);
     let mut planned = plan(&desired, &inventory, NOW);
     let broken = check(
         &mut planned,

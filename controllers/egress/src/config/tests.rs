@@ -173,6 +173,9 @@ fn each_wrong_value_is_refused() {
         "--resync-interval=0s",
         "--resync-interval=soon",
         "--address=8080",
+        "--aws-api-rate=0",
+        "--aws-api-rate=NaN",
+        "--aws-api-rate=fast",
     ] {
         let problems = with(&[flag]);
         let name = flag.split('=').next().unwrap();
@@ -182,6 +185,8 @@ fn each_wrong_value_is_refused() {
         );
     }
     assert_eq!(with(&[]), Vec::<String>::new());
+    let quick = read(&[ONE[0], ONE[1], "--aws-api-rate=10"]).unwrap();
+    assert_eq!(quick.period, Duration::from_millis(100));
     let two = with(&["--master=http://a", "--master=http://b"]);
     assert_eq!(
         two,

@@ -75,7 +75,8 @@ impl<'p, 'a> OneTable<'p, 'a> {
         let mut free = most.saturating_sub(used);
         for network in self.desired.networks.keys() {
             if !states.contains_key(network) {
-                let state = match self.own.get(network) {
+                // One that is not ours here was, and somebody has changed it.
+                let state = match self.all.get(network) {
                     Some(route) => self.keep(drafts, (*network, route), exit),
                     None => self.add(drafts, *network, exit, &mut free),
                 };
@@ -101,7 +102,10 @@ impl<'p, 'a> OneTable<'p, 'a> {
         for network in self.desired.networks.keys() {
             let cover = routed.filter(|larger| larger.contains(network));
             let same = self.all.get(network);
-            let foreign = same.filter(|_| !self.own.contains_key(network));
+            let foreign = same.filter(|route| {
+                let changed = cover.is_none() && self.inventory.was_ours(self.table.id, route);
+                !self.own.contains_key(network) && !changed
+            });
             if let Some(route) = foreign {
                 let target = route.target.id().to_owned();
                 states.insert(*network, RouteState::Conflict(target));

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use egress_core::{
-    Address, Association, Config, NatGateway, NatState, Observed, RouteTable, Subnet, Tags, tags,
+    Address, Association, Config, NatGateway, NatState, Observed, RouteTable, RoutesSeen, Subnet,
+    Tags, tags,
 };
 use serde::Deserialize;
 
@@ -18,6 +19,8 @@ struct AwsYaml {
     internet_gateway: Option<String>,
     subnets: BTreeMap<String, SubnetYaml>,
     route_tables: BTreeMap<String, TableYaml>,
+    /// By table: networks whose routes were ours at an earlier look.
+    seen: BTreeMap<String, Vec<String>>,
     addresses: BTreeMap<String, AddressYaml>,
     nat_gateways: BTreeMap<String, NatYaml>,
 }
@@ -33,10 +36,23 @@ impl Default for AwsYaml {
             internet_gateway: Some("igw-1".into()),
             subnets: BTreeMap::new(),
             route_tables: BTreeMap::new(),
+            seen: BTreeMap::new(),
             addresses: BTreeMap::new(),
             nat_gateways: BTreeMap::new(),
         }
     }
+}
+
+/// What an `aws.yaml` says of an earlier look.
+pub(crate) fn seen(yaml: &str) -> RoutesSeen {
+    let yaml: AwsYaml = serde_yaml_ng::from_str(yaml).unwrap();
+    let mut seen = RoutesSeen::default();
+    for (table, networks) in &yaml.seen {
+        for text in networks {
+            seen.insert(table, network(text));
+        }
+    }
+    seen
 }
 
 #[derive(Deserialize)]
