@@ -42,7 +42,12 @@ async fn kubectl(testbed: &Testbed, args: &[&str]) -> Result<String> {
 #[tokio::test]
 async fn everything_is_applied_and_a_second_time_changes_nothing() -> Result<()> {
     let testbed = Testbed::acquire().await?;
-    for (name, objects) in [("", 30), ("overlays/eks", 30), ("overlays/kops", 30)] {
+    for (name, objects) in [
+        ("", 30),
+        ("overlays/eks", 30),
+        ("overlays/kops", 30),
+        ("overlays/startup-taint", 9),
+    ] {
         let path = folder(name).display().to_string();
         let apply = ["apply", "--server-side", "--validate=strict", "-k", &path];
         let first = kubectl(&testbed, &apply).await?;

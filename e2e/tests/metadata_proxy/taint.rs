@@ -14,7 +14,7 @@ use crate::client::{A, LIST, PROXY, Proxy, listening, pods, until};
 const KEY: &str = "isthmus.dev/metadata-proxy";
 /// What operators apply.
 const RBAC: &str = include_str!("../../../manifests/metadata-proxy/rbac.yaml");
-const TAINT: &str = include_str!("../../../docs/examples/metadata-proxy-startup-taint.yaml");
+const TAINT: &str = include_str!("../../../manifests/overlays/startup-taint/rights.yaml");
 
 const FLAG: &str = "--startup-taint=isthmus.dev/metadata-proxy";
 
