@@ -4,8 +4,8 @@ mod arns;
 
 use std::collections::BTreeSet;
 
-use ingress_core::{Action, Observed, Operation};
-use isthmus_core::{ObjectRef, Ownership, Plan};
+use ingress_core::{Action, Observed};
+use isthmus_core::{Action as _, Effect, ObjectRef, Ownership, Plan};
 
 use crate::aws::LoadBalancing;
 use crate::error::AwsError;
@@ -45,7 +45,7 @@ pub(crate) async fn apply(
         applied.calls += 1;
         match arns.carry_out(&step.action.operation, elb).await {
             Ok(()) => {}
-            Err(error) if is_in_use(&step.action.operation, &error) => applied.in_use.push(error),
+            Err(error) if is_in_use(&step.action, &error) => applied.in_use.push(error),
             Err(error) => {
                 broken.insert(chain);
                 applied.failed.push((error, step.objects.clone()));
@@ -55,13 +55,11 @@ pub(crate) async fn apply(
     applied
 }
 
-/// A load balancer goes on using its target group for a moment after its deletion.
-fn is_in_use(operation: &Operation, error: &AwsError) -> bool {
-    matches!(operation, Operation::DeleteTargetGroup { .. })
-        && error
-            .code
-            .as_deref()
-            .is_some_and(|code| code.starts_with("ResourceInUse"))
+/// What is being deleted goes on using other things for a moment: a load balancer
+/// its target group, a listener its certificates.
+fn is_in_use(action: &Action, error: &AwsError) -> bool {
+    let used = |code: &str| code.starts_with("ResourceInUse") || code == "DependencyViolation";
+    action.effect() == Effect::Remove && error.code.as_deref().is_some_and(used)
 }
 
 #[cfg(test)]

@@ -127,12 +127,23 @@ impl Controller for IngressController {
         let mut failures = Vec::new();
         let mut snapshot = self.snapshot(run, &mut remembered, &mut failures).await?;
         let now = Timestamp::now();
+        if run.first {
+            // Another replica may have been asked for something else meanwhile.
+            remembered.settled = None;
+        }
         let memory = &mut remembered.memory;
         memory.begin();
         run.step("observe", self.observe(memory, self.depth(run)))
             .await?;
-        let decided = self.decide_surely(&mut snapshot, memory, run, now).await?;
-        failures.extend(memory.failures());
+        let mut decided = self.decide_surely(&mut snapshot, memory, run, now).await?;
+        if decided.makes_load_balancers() && !run.full {
+            // Not with the subnets of the last resync.
+            self.network(run, &mut remembered, &mut failures).await?;
+            snapshot.network = remembered.network.clone().unwrap_or_default();
+            let memory = &mut remembered.memory;
+            decided = self.decide_surely(&mut snapshot, memory, run, now).await?;
+        }
+        failures.extend(remembered.memory.failures());
         failures.extend(self.missing(&snapshot, &decided));
         self.report(run, &decided, &remembered.memory);
         if run.dry_run {
@@ -175,22 +186,34 @@ impl IngressController {
         let failed = run.step("certificates", read).await;
         failures.extend(failed.map_err(|error| error.run_error("certificates"))?);
         if run.full || remembered.network.is_none() {
-            let read = self
-                .ec2
-                .network(&self.decisions.vpc, &self.decisions.ownership);
-            match run.step("network", read).await {
-                Ok(network) => remembered.network = Some(network),
-                Err(error) if remembered.network.is_some() => {
-                    failures.push(error.failure("network"));
-                }
-                Err(error) => return Err(error.run_error("network")),
-            }
+            self.network(run, remembered, failures).await?;
         }
         Ok(Snapshot {
             certificates: remembered.certificates.list().to_vec(),
             network: remembered.network.clone().unwrap_or_default(),
             ..self.stores.snapshot()
         })
+    }
+
+    /// Reads the VPC. When that fails, what is known of it stays.
+    async fn network(
+        &self,
+        run: &Run<'_>,
+        remembered: &mut Remembered,
+        failures: &mut Vec<Failure>,
+    ) -> Result<(), RunError> {
+        let decisions = &self.decisions;
+        let read = self.ec2.network(&decisions.vpc, &decisions.ownership);
+        match run.step("network", read).await {
+            Ok(network) => remembered.network = Some(network),
+            Err(error) if remembered.network.is_some() => failures.push(error.failure("network")),
+            Err(error) => {
+                let unread = format!("the VPC could not be read: {error}");
+                self.missing.set(Some(unread));
+                return Err(error.run_error("network"));
+            }
+        }
+        Ok(())
     }
 
     fn depth(&self, run: &Run<'_>) -> Depth {

@@ -68,6 +68,11 @@ impl Decided {
         }
     }
 
+    pub(crate) fn makes_load_balancers(&self) -> bool {
+        let makes = |action: &Action| matches!(action.operation, Operation::CreateLoadBalancer(_));
+        self.plan.active().any(|step| makes(&step.action))
+    }
+
     /// What the steps take for granted.
     pub(crate) fn reliance(&self) -> Reliance {
         let mut reliance = Reliance::default();

@@ -170,6 +170,8 @@ impl Memory {
     }
 
     fn take(&mut self, read: reader::Read, depth: Depth, now: Instant) {
+        let active = reader::newly_active(&self.observed, &read.observed);
+        self.waiting.extend(active);
         self.observed = read.observed;
         self.listed = true;
         self.fresh.lists = true;

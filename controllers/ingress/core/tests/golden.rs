@@ -32,6 +32,53 @@ struct Aws {
     drift: Drift,
     no_subnets: bool,
     no_security_group: bool,
+    /// The VPC as it is now, in place of the usual one.
+    network: GivenNetwork,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct GivenNetwork {
+    subnets: Option<Vec<GivenSubnet>>,
+    security_groups: Option<Vec<GivenSecurityGroup>>,
+}
+
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct GivenSubnet {
+    id: String,
+    zone: String,
+    public: bool,
+    #[serde(default)]
+    tags: BTreeMap<String, String>,
+}
+
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct GivenSecurityGroup {
+    id: String,
+    tags: BTreeMap<String, String>,
+}
+
+impl GivenNetwork {
+    fn replace(&self, network: &mut Network) {
+        let subnet = |given: GivenSubnet| Subnet {
+            id: given.id,
+            zone: given.zone,
+            public: given.public,
+            tags: given.tags,
+        };
+        if let Some(subnets) = &self.subnets {
+            network.subnets = subnets.iter().cloned().map(subnet).collect();
+        }
+        let group = |given: GivenSecurityGroup| SecurityGroup {
+            id: given.id,
+            tags: given.tags,
+        };
+        if let Some(groups) = &self.security_groups {
+            network.security_groups = groups.iter().cloned().map(group).collect();
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -158,6 +205,7 @@ fn run(case: &Path, order: Order) -> String {
     let text = read("cluster.yaml").unwrap_or_else(|| panic!("{case:?} has no cluster.yaml"));
     let mut snapshot = cluster::read(&text, &mut config);
     surround(&mut snapshot, &aws, |given| !given.gone);
+    aws.network.replace(&mut snapshot.network);
     order.apply(&mut snapshot);
     for ingress in &mut snapshot.ingresses {
         if ingress.status.is_empty() {

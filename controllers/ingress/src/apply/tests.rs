@@ -3,6 +3,7 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::aws::fake::FakeElb;
+use ingress_core::Operation;
 use ingress_core::{
     DefaultAction, IpAddressType, ListenerSpec, LoadBalancerType, NewLoadBalancer, Protocol, Scheme,
 };

@@ -26,7 +26,8 @@ impl Ec2 {
         }
     }
 
-    async fn subnets(&self, vpc: &str, public: &Public) -> Result<Vec<Subnet>> {
+    /// Without what the route tables tell.
+    async fn subnets(&self, vpc: &str) -> Result<Vec<Subnet>> {
         let pages = self
             .client
             .describe_subnets()
@@ -40,7 +41,7 @@ impl Ec2 {
             let id = subnet.subnet_id()?.to_owned();
             Some(Subnet {
                 zone: subnet.availability_zone()?.to_owned(),
-                public: public.contains(&id),
+                public: false,
                 tags: tags(subnet.tags()),
                 id,
             })
@@ -87,10 +88,18 @@ impl Ec2 {
 
 impl Vpc for Ec2 {
     async fn network(&self, vpc: &str, ownership: &Ownership) -> Result<Network> {
-        let public = Public::new(&self.route_tables(vpc).await?);
+        let (tables, mut subnets, security_groups) = tokio::try_join!(
+            self.route_tables(vpc),
+            self.subnets(vpc),
+            self.security_groups(vpc, ownership),
+        )?;
+        let public = Public::new(&tables);
+        for subnet in &mut subnets {
+            subnet.public = public.contains(&subnet.id);
+        }
         Ok(Network {
-            subnets: self.subnets(vpc, &public).await?,
-            security_groups: self.security_groups(vpc, ownership).await?,
+            subnets,
+            security_groups,
         })
     }
 

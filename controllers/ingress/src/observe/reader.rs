@@ -194,17 +194,30 @@ impl<E: LoadBalancing> Reader<'_, E> {
             .into_iter()
             .map(|listed| (listed.name, listed.resource.state))
             .collect();
-        let mut groups = Vec::new();
+        let before = observed.clone();
         for (name, balancer) in &mut observed.load_balancers {
-            let Some(state) = now.get(name) else { continue };
-            if balancer.state != *state && *state == State::Active {
-                groups.extend(balancer.forwards().cloned());
+            if let Some(state) = now.get(name) {
+                balancer.state = *state;
             }
-            balancer.state = *state;
         }
-        let names = groups.iter().filter_map(|arn| observed.target_group(arn));
-        Ok(names.map(|(name, _)| name.clone()).collect())
+        Ok(newly_active(&before, observed))
     }
+}
+
+/// The target groups of load balancers that have just become active: from now on
+/// the health of their targets means something.
+pub(super) fn newly_active(before: &Observed, now: &Observed) -> Vec<String> {
+    let was_set_up = |name: &String| {
+        let before = before.load_balancers.get(name);
+        before.is_some_and(|before| before.state == State::Provisioning)
+    };
+    now.load_balancers
+        .iter()
+        .filter(|(name, balancer)| balancer.state == State::Active && was_set_up(name))
+        .flat_map(|(_, balancer)| balancer.forwards())
+        .filter_map(|arn| now.target_group(arn))
+        .map(|(name, _)| name.clone())
+        .collect()
 }
 
 /// What the list tells now, and what else is known from before.

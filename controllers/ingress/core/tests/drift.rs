@@ -1,0 +1,108 @@
+//! What counts as changed by someone else.
+
+mod world;
+
+use std::time::Duration;
+
+use ingress_core::*;
+use isthmus_core::{Action as _, Plan};
+use jiff::Timestamp;
+use world::{World, certificate, config, decide, ingress, network, node};
+
+fn now() -> Timestamp {
+    "2026-11-01T12:00:00Z".parse().expect("a time")
+}
+
+fn snapshot() -> Snapshot {
+    Snapshot {
+        ingresses: vec![ingress("default", "shop", &["shop.example.org"])],
+        nodes: vec![node("i-1"), node("i-2")],
+        certificates: vec![certificate("wild", &["*.example.org"])],
+        network: network(),
+        ..Snapshot::default()
+    }
+}
+
+/// A settled world, what was asked for, and its one load balancer changed by `hand`.
+fn changed(hand: impl Fn(&mut World, &str)) -> (Snapshot, World, Settled) {
+    let (mut snapshot, mut world) = (snapshot(), World::default());
+    world.settle(&mut snapshot, &config(), now());
+    let settled = Settled::new(&desired(&snapshot, &config(), now()).0);
+    let name = world.observed.load_balancers.keys().next().cloned();
+    hand(&mut world, &name.expect("a load balancer"));
+    (snapshot, world, settled)
+}
+
+fn drift(snapshot: &Snapshot, world: &World, settled: &Settled, config: &Config) -> Vec<String> {
+    let run = decide(snapshot, &world.observed, config, now());
+    let (desired, _) = desired(snapshot, config, now());
+    let plan: &Plan<Action> = &run.plan;
+    let steps = settled.drift(&desired, plan);
+    steps
+        .map(|step| format!("{} {}", step.action.effect().sign(), step.action))
+        .collect()
+}
+
+fn idle(world: &mut World, name: &str) {
+    let balancer = world.observed.load_balancers.get_mut(name).expect("there");
+    let key = "idle_timeout.timeout_seconds".to_owned();
+    balancer.attributes.insert(key, "4000".to_owned());
+}
+
+#[test]
+fn what_nobody_asked_for_is_drift() {
+    let (snapshot, world, settled) = changed(idle);
+    assert_eq!(
+        drift(&snapshot, &world, &settled, &config()),
+        ["~ idle_timeout.timeout_seconds=60"]
+    );
+    let (snapshot, world, settled) = changed(|world, name| {
+        world.observed.load_balancers.remove(name);
+    });
+    let steps = drift(&snapshot, &world, &settled, &config());
+    assert_eq!(
+        steps.len(),
+        3,
+        "a load balancer with two listeners: {steps:?}"
+    );
+}
+
+#[test]
+fn who_joins_or_leaves_makes_no_drift_and_hides_none() {
+    let (mut snapshot, world, settled) = changed(idle);
+    let another = ingress("default", "blog", &["blog.example.org"]);
+    snapshot.ingresses.push(another);
+    assert_eq!(
+        drift(&snapshot, &world, &settled, &config()),
+        ["~ idle_timeout.timeout_seconds=60"]
+    );
+}
+
+#[test]
+fn what_is_asked_for_or_comes_with_time_is_no_drift() {
+    let (mut snapshot, mut world, settled) = changed(|_, _| {});
+    let flags = Config {
+        idle_timeout: 120,
+        ..config()
+    };
+    assert_eq!(drift(&snapshot, &world, &settled, &flags), [""; 0]);
+    snapshot.nodes.pop();
+    let run = decide(&snapshot, &world.observed, &config(), now());
+    assert!(!run.plan.is_empty(), "a Node has gone");
+    assert_eq!(drift(&snapshot, &world, &settled, &config()), [""; 0]);
+
+    // A certificate that was needed once runs out of its grace.
+    let spare = certificate("spare", &["spare.example.org"]);
+    for balancer in world.observed.load_balancers.values_mut() {
+        let https = balancer.listeners.get_mut(&443).expect("HTTPS");
+        https.certificates.insert(spare.arn.clone());
+        let tag = certificate_tag(&spare.arn);
+        balancer.tags.insert(tag, "2026-11-01T10:00:00Z".to_owned());
+    }
+    assert!(config().grace <= Duration::from_secs(3600));
+    let (settled_snapshot, _, _) = changed(|_, _| {});
+    assert_eq!(
+        drift(&settled_snapshot, &world, &settled, &config()),
+        [""; 0]
+    );
+}
