@@ -151,13 +151,13 @@ async fn release_eips_gives_it_back_and_says_so_first() -> Result<()> {
 }
 
 #[tokio::test]
-async fn the_vpc_is_found_without_being_told() -> Result<()> {
+async fn the_cluster_and_its_vpc_are_found_without_being_told() -> Result<()> {
     let stage = Stage::new().await?;
     stage
         .apply("partners", &[("bank", "203.0.113.0/24")])
         .await?;
     let mut args = stage.flags("a", &["--once"]);
-    args.retain(|flag| !flag.starts_with("--vpc-id"));
+    args.retain(|flag| !flag.starts_with("--vpc-id") && !flag.starts_with("--cluster-id"));
     let finished = stage
         .testbed
         .command(BINARY)
