@@ -6,6 +6,8 @@ mod discovery;
 mod drift;
 #[path = "ingress/reading.rs"]
 mod reading;
+#[path = "ingress/removal.rs"]
+mod removal;
 #[path = "ingress/replicas.rs"]
 mod replicas;
 #[path = "ingress/rest.rs"]
