@@ -328,3 +328,96 @@ async fn another_kind_takes_the_place_of_dns_endpoints() -> Result<()> {
     assert_eq!(plain(&stage).await?, ["a.example.org A 300 192.0.2.1"]);
     Ok(())
 }
+
+/// A ServiceAccount with the rights that the documentation names, with `backing` of what is behind Services.
+fn account(backing: &[&str]) -> String {
+    let rules = json!([
+        {"apiGroups": [""], "resources": ["services"], "verbs": ["list", "watch"]},
+        {"apiGroups": ["", "discovery.k8s.io"], "resources": backing, "verbs": ["list", "watch"]},
+        {"apiGroups": ["externaldns.k8s.io"], "resources": ["dnsendpoints"], "verbs": ["list", "watch"]},
+        {"apiGroups": ["externaldns.k8s.io"], "resources": ["dnsendpoints/status"], "verbs": ["patch"]},
+        {"apiGroups": ["events.k8s.io"], "resources": ["events"], "verbs": ["create", "patch"]},
+    ]);
+    let of_role =
+        json!({"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "names"});
+    let subject = json!({"kind": "ServiceAccount", "name": "names", "namespace": "shop"});
+    [
+        json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"namespace": "shop", "name": "names"}}),
+        json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": {"name": "names"}, "rules": rules}),
+        json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRoleBinding", "metadata": {"name": "names"},
+            "roleRef": of_role, "subjects": [subject]}),
+    ]
+    .map(|object| format!("{object}\n---\n"))
+    .concat()
+}
+
+#[tokio::test]
+async fn without_a_right_what_does_not_need_it_goes_on() -> Result<()> {
+    let stage = Stage::new().await?;
+    stage.testbed.apply_yaml(DNS_ENDPOINTS).await?;
+    let port = json!([{"port": 80}]);
+    let host = |name: &str| json!({HOSTNAME: format!("{name}.example.org")});
+    let record = json!([{"dnsName": "a.example.org", "recordType": "A", "targets": ["192.0.2.1"]}]);
+    let pod = json!({
+        "apiVersion": "v1", "kind": "Pod", "metadata": {"namespace": "shop", "name": "pod-0"},
+        "spec": {"containers": [{"name": "c", "image": "i"}]},
+    });
+    let slice = json!({
+        "apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice", "addressType": "IPv4",
+        "metadata": {"namespace": "shop", "name": "pods-1", "labels": {"kubernetes.io/service-name": "pods"}},
+        "endpoints": [{"addresses": ["10.1.0.1"], "targetRef": {"kind": "Pod", "name": "pod-0"}}],
+    });
+    let spec = json!({"type": "ExternalName", "externalName": "www.example.com"});
+    stage
+        .apply(&[
+            service("ext", &host("ext"), &spec, &[]),
+            service(
+                "pods",
+                &host("pods"),
+                &json!({"clusterIP": "None", "ports": port}),
+                &[],
+            ),
+            format!("{pod}\n---\n{slice}\n---\n"),
+            dns_endpoint("web", &record),
+            account(&["endpointslices", "nodes"]),
+        ])
+        .await?;
+    let account_of_names = stage.testbed.service_account("shop", "names").await?;
+    let kubeconfig = account_of_names.kubeconfig().display().to_string();
+    let once = async || {
+        let command = stage.testbed.command(BINARY).await?;
+        let args = [
+            "--source=service",
+            "--source=crd",
+            "--policy=sync",
+            "--once",
+        ];
+        command
+            .args(&args)
+            .env("KUBECONFIG", &kubeconfig)
+            .run()
+            .await
+    };
+    let finished = once().await?;
+    assert_eq!(finished.code, Some(1), "{finished}");
+    assert!(
+        finished.stderr.contains("Pod: pods is forbidden"),
+        "{finished}"
+    );
+    let without = [
+        "a.example.org A 300 192.0.2.1",
+        "ext.example.org CNAME 300 www.example.com",
+    ];
+    assert_eq!(plain(&stage).await?, without);
+
+    stage
+        .apply(&[account(&["endpointslices", "nodes", "pods"])])
+        .await?;
+    let finished = once().await?;
+    assert_eq!(finished.code, Some(0), "{finished}");
+    let with = [&without[..], &["pods.example.org A 300 10.1.0.1"]].concat();
+    assert_eq!(plain(&stage).await?, with);
+    let seen = dns_endpoints(&stage).get("web").await?;
+    assert_eq!(seen.data["status"]["observedGeneration"], 1);
+    Ok(())
+}

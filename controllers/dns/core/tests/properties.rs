@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use dns_core::{
     Affix, Change, DnsName, Limits, Observed, RecordData, RecordKey, RecordSet, RecordType,
-    Snapshot, Verb, ZoneId, ZoneRecords, batches,
+    Snapshot, Source, Verb, ZoneId, ZoneRecords, batches,
 };
 use isthmus_core::Plan;
 use proptest::prelude::*;
@@ -148,6 +148,27 @@ proptest! {
         prop_assume!(decision.plan.active().count() == decision.plan.steps.len());
         carry_out(&mut world, &decision.plan);
         prop_assert!(world.records[&ZoneId::new("Z1")].records.is_empty(), "all gone again");
+    }
+
+    #[test]
+    fn a_source_that_cannot_be_asked_loses_nothing(
+        mut snapshot in arb_snapshot(), observed in arb_observed(), flags in arb_flags(),
+    ) {
+        // What is left of it when its kind is deleted, while others want its names.
+        snapshot.dns_endpoints.clear();
+        snapshot.unavailable.insert(Source::Crd);
+        let config = config(&flags);
+        let (decision, _) = decide(&snapshot, &observed, &config, Duration::from_secs(300));
+        let zone = &observed.records[&ZoneId::new("Z1")];
+        for step in decision.plan.active().filter(|step| !step.action.is_mark) {
+            let before = match &step.action.verb {
+                Verb::Create(_) => continue,
+                Verb::Update { from, .. } | Verb::Replace { from, .. } | Verb::Strip { from, .. } => from,
+                Verb::Delete { record, .. } => record,
+            };
+            let claim = config.registry.claim(before, zone);
+            prop_assert_ne!(claim.resource().and_then(Source::of), Some(Source::Crd), "{}", step);
+        }
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! What is behind Services. It is watched from the moment that a Service needs it.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use dns_core::snapshot::{Endpoint, Node, Pod, Service, ServiceKind};
@@ -16,8 +17,10 @@ use kube::{Api, ResourceExt};
 use super::{api, slim_metadata};
 use crate::config::Settings;
 
-/// How long a run waits for first lists.
+/// How long the first run that needs a watch waits for its first list, and how
+/// long those after one that waited in vain.
 const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE_AFTERWARDS: Duration = Duration::from_millis(100);
 
 /// EndpointSlices, Pods and Nodes.
 pub(super) struct Backing {
@@ -80,12 +83,19 @@ impl Backing {
         Ok(())
     }
 
-    async fn read<K: Kind>(&self, lazy: &Lazy<K>) -> Result<Vec<std::sync::Arc<K>>, String> {
+    async fn read<K: Kind>(&self, lazy: &Lazy<K>) -> Result<Vec<Arc<K>>, String> {
         let store = lazy.store(&self.watches);
-        let ready = tokio::time::timeout(PATIENCE, store.wait_until_ready()).await;
-        match ready {
-            Ok(Ok(())) => Ok(store.state()),
-            _ => Err(self.watches.missing().join("; ")),
+        let patience = match lazy.in_vain.load(Ordering::Relaxed) {
+            true => PATIENCE_AFTERWARDS,
+            false => PATIENCE,
+        };
+        let ready = tokio::time::timeout(patience, store.wait_until_ready()).await;
+        let ready = matches!(ready, Ok(Ok(())));
+        lazy.in_vain.store(!ready, Ordering::Relaxed);
+        if ready {
+            Ok(store.state())
+        } else {
+            Err(self.watches.missing().join("; "))
         }
     }
 }
@@ -106,6 +116,8 @@ struct Lazy<K: Kind> {
     api: Api<K>,
     slim: fn(&mut K),
     store: Mutex<Option<Store<K>>>,
+    /// Its first list was waited for, and did not come.
+    in_vain: AtomicBool,
 }
 
 /// What a watch can be of.
@@ -132,6 +144,7 @@ impl<K: Kind> Lazy<K> {
             api,
             slim,
             store: Mutex::new(None),
+            in_vain: AtomicBool::new(false),
         }
     }
 

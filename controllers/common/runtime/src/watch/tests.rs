@@ -139,3 +139,43 @@ fn only_what_is_left_of_an_object_can_change() {
     ));
     assert!(changes(&store, &(), &watcher::Event::InitDone));
 }
+
+#[tokio::test]
+async fn a_kind_that_is_not_served_keeps_nobody_from_being_ready() {
+    const NOT_FOUND: &str = r#"{"kind":"Status","apiVersion":"v1","status":"Failure","message":"not found","reason":"NotFound","code":404}"#;
+    let open = Arc::new(AtomicBool::new(false));
+    let served = open.clone();
+    let server = FakeServer::start(move |asked| {
+        if !served.load(Ordering::Relaxed) {
+            return Some((404, NOT_FOUND.to_owned()));
+        }
+        let watch = asked.query.contains("watch=true");
+        Some((
+            200,
+            if watch {
+                String::new()
+            } else {
+                LIST.to_owned()
+            },
+        ))
+    })
+    .await;
+    let trigger = Trigger::default();
+    let mut watches = Watches::new(trigger.clone(), CancellationToken::new());
+    let mut changed = watches.changed.subscribe();
+    let api: Api<ConfigMap> = Api::all(server.kube());
+    let store = watches.add_optional("configmaps", api, (), watcher_config(), slim);
+    watches.ready().await;
+    assert!(!store.is_served() && store.state().is_empty());
+    assert_eq!(watches.section().rows[0][2], "not served by the API server");
+    trigger.debounced().await;
+
+    trigger.clear();
+    open.store(true, Ordering::Relaxed);
+    while !store.is_served() {
+        changed.changed().await.unwrap();
+    }
+    assert_eq!(store.state().len(), 2);
+    trigger.debounced().await;
+    assert_eq!(watches.section().rows[0][2], "in sync");
+}

@@ -198,7 +198,11 @@ impl<'a> Reading<'a> {
         targets
     }
 
+    /// Notes a wish. Names that are made of a host may be outside of the domain filter.
     pub(super) fn want(&mut self, name: DnsName, candidate: Candidate) {
+        if !self.config.domains.admits(&name) {
+            return;
+        }
         self.desired.names.entry(name).or_default().push(candidate);
     }
 
