@@ -121,3 +121,23 @@ async fn a_zone_that_cannot_be_built_stops_only_itself() -> Result<()> {
     assert_eq!(status["zones"][1]["state"], json!("missing"));
     Ok(())
 }
+
+#[tokio::test]
+async fn nat_gateways_are_kept_for_those_who_want_to_pay_for_them() -> Result<()> {
+    let stage = Stage::new().await?;
+    stage.apply("partners", &[("bank", BANK)]).await?;
+    stage.well("a", &[]).await?;
+    let nat = stage.nat_gateway("a").await?;
+    stage.delete("partners").await?;
+    stage.well("a", &["--keep-nat-gateways"]).await?;
+    assert_eq!(stage.picture().await?, sorted(&[built("a", A)]));
+    stage.idle("a", &["--keep-nat-gateways"]).await?;
+
+    // The next network has its route at once, through the same one.
+    stage.apply("others", &[("bank", BANK)]).await?;
+    stage.well("a", &["--keep-nat-gateways"]).await?;
+    let expected = sorted(&[built("a", A), routed("a", &[BANK])]);
+    assert_eq!(stage.picture().await?, expected);
+    assert_eq!(stage.nat_gateway("a").await?, nat);
+    Ok(())
+}
