@@ -25,6 +25,30 @@ def correct() -> None:
     for name in ("upload", "list", "get"):
         action = f"{name}_server_certificate" + ("s" if name == "list" else "")
         setattr(IamResponse, action, _with_expiration(getattr(IamResponse, action)))
+    IamResponse.upload_server_certificate = _with_tags(
+        IamResponse.upload_server_certificate
+    )
+    IamResponse.list_server_certificate_tags = _list_tags
+
+
+def _with_tags(moto_upload):
+    """Keeps what moto drops."""
+
+    def upload(self: IamResponse) -> ActionResult:
+        result = moto_upload(self)
+        name = self._get_param("ServerCertificateName")
+        certificate = self.backend.get_server_certificate(name)
+        certificate.kept_tags = self._get_param("Tags") or []
+        return result
+
+    return upload
+
+
+def _list_tags(self: IamResponse) -> ActionResult:
+    """Which moto does not have."""
+    name = self._get_param("ServerCertificateName")
+    certificate = self.backend.get_server_certificate(name)
+    return ActionResult({"Tags": certificate.kept_tags, "IsTruncated": False})
 
 
 def _list(self: AWSCertificateManagerResponse) -> ActionResult:

@@ -72,6 +72,7 @@ class Launcher:
 WARM_UP = {
     "ec2": ("Action=DescribeVpcs&Version=2016-11-15", {}),
     "elasticloadbalancing": ("Action=DescribeLoadBalancers&Version=2015-12-01", {}),
+    "iam": ("Action=ListServerCertificates&Version=2010-05-08", {}),
     "sts": ("Action=GetCallerIdentity&Version=2011-06-15", {}),
     "acm": (
         "{}",

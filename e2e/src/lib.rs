@@ -35,7 +35,7 @@ pub use testbed::{
     Command, EmulatorSettings, Emulators, Finished, Imds, ImdsRequest, Process, Right,
     ServiceAccount, Testbed,
 };
-pub use world::{Certificate, Instance, Subnet, World};
+pub use world::{Authority, Certificate, Instance, Issued, ROUTE_GROUP_DEFINITION, Subnet, World};
 
 /// The region that the testbed plays.
 pub const REGION: &str = "eu-central-1";

@@ -1,6 +1,7 @@
 //! The world fixture: one cluster's VPC, certificates and zone at the emulators,
 //! and its Nodes at the API server.
 
+mod authority;
 mod certificate;
 mod network;
 
@@ -11,8 +12,12 @@ use kube::api::{Api, DeleteParams};
 
 use crate::{CLUSTER_ID, Testbed};
 
+pub use authority::{Authority, Issued};
 pub use certificate::Certificate;
 pub use network::{Instance, Subnet};
+
+/// The CustomResourceDefinition of RouteGroups.
+pub const ROUTE_GROUP_DEFINITION: &str = include_str!("world/routegroups.yaml");
 
 /// What a cluster finds around itself. Made through the SDK straight at the
 /// emulators, so that the gate records none of it.

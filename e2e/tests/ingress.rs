@@ -1,9 +1,13 @@
 //! `isthmus-ingress` from an Ingress to its load balancer and back, at the emulators.
 
+#[path = "ingress/certificates.rs"]
+mod certificates;
 #[path = "ingress/discovery.rs"]
 mod discovery;
 #[path = "ingress/drift.rs"]
 mod drift;
+#[path = "ingress/packing.rs"]
+mod packing;
 #[path = "ingress/reading.rs"]
 mod reading;
 #[path = "ingress/removal.rs"]
@@ -12,6 +16,8 @@ mod removal;
 mod replicas;
 #[path = "ingress/rest.rs"]
 mod rest;
+#[path = "ingress/sources.rs"]
+mod sources;
 #[path = "ingress/trouble.rs"]
 mod trouble;
 

@@ -7,7 +7,9 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
-use isthmus_e2e::{Command, Right, ServiceAccount, Testbed, binaries, playground};
+use isthmus_e2e::{
+    Command, ROUTE_GROUP_DEFINITION, Right, ServiceAccount, Testbed, binaries, playground,
+};
 use k8s_openapi::api::rbac::v1::{ClusterRole, PolicyRule, Role};
 use kube::Api;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -101,6 +103,11 @@ spec:
 status:
   loadBalancer: {ingress: [{hostname: typo.eu-central-1.elb.amazonaws.com}]}
 ---
+apiVersion: zalando.org/v1
+kind: RouteGroup
+metadata: {name: routed, namespace: trouble}
+spec: {hosts: [routed.example.org]}
+---
 apiVersion: v1
 kind: ConfigMap
 metadata: {name: typo, namespace: trouble, labels: {egress: static}}
@@ -128,6 +135,7 @@ async fn each_program_has_the_rights_that_it_needs_and_no_others() -> Result<()>
     kubectl(&testbed, &["create", "namespace", "shop"]).await?;
     let allowed = "iam.amazonaws.com/allowed-roles=[\"shop-*\"]";
     kubectl(&testbed, &["annotate", "namespace", "shop", allowed]).await?;
+    testbed.apply_yaml(ROUTE_GROUP_DEFINITION).await?;
     let mut accounts = BTreeMap::new();
     for name in binaries::ALL {
         accounts.insert(name, testbed.service_account("kube-system", name).await?);
@@ -187,10 +195,20 @@ fn events(verb: &str) -> Right {
     }
 }
 
-/// Waits until each has made an Event, or for half a minute: the comparison says who has not.
+/// The status of a RouteGroup.
+fn routed() -> Right {
+    Right {
+        verb: "patch".into(),
+        group: "zalando.org".into(),
+        resource: "routegroups/status".into(),
+    }
+}
+
+/// Waits until each has made an Event and the RouteGroup has its status, or for
+/// half a minute: the comparison says what is missing.
 async fn complained(accounts: &BTreeMap<&str, ServiceAccount>) -> Result<()> {
     for _ in 0..60 {
-        let mut silent = 0;
+        let mut silent = usize::from(!accounts["isthmus-ingress"].asked()?.contains(&routed()));
         for account in accounts.values() {
             silent += usize::from(!account.asked()?.contains(&events("create")));
         }

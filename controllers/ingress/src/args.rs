@@ -56,6 +56,10 @@ pub(crate) struct CertificateArgs {
     #[arg(long, value_name = "DURATION", default_value = "1h")]
     pub(crate) cert_ttl_timeout: GoDuration,
 
+    /// A file with certificate authorities, PEM, that clients trust beside the system's; repeatable.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) cert_ca_bundle: Vec<String>,
+
     /// Use only certificates with this tag.
     #[arg(long, value_name = "KEY=VALUE", default_value = "")]
     pub(crate) cert_filter_tag: String,
@@ -195,6 +199,10 @@ pub(crate) struct RestArgs {
     /// The same as --log-level warn.
     #[arg(long)]
     pub(crate) quiet: bool,
+
+    /// Ingresses are read as networking.k8s.io/v1; without effect.
+    #[arg(long, value_name = "VERSION", default_value = "networking.k8s.io/v1")]
+    pub(crate) ingress_api_version: String,
 
     /// Was for CloudFormation; without effect. At least 1m.
     #[arg(

@@ -1,5 +1,6 @@
 //! From flags to a configuration: every problem is found, and none is let through.
 
+mod bundle;
 mod check;
 mod rest;
 
@@ -19,6 +20,8 @@ pub(crate) struct Config {
     pub(crate) resync: Duration,
     /// `--cert-polling-interval`.
     pub(crate) certificate_age: Duration,
+    /// `--cert-ca-bundle`, the DER of each authority.
+    pub(crate) authorities: Vec<Vec<u8>>,
     /// `--cert-filter-tag`.
     pub(crate) certificate_tag: Option<(String, String)>,
     /// `--cluster-id`.
@@ -59,11 +62,13 @@ pub(crate) fn config(args: &Args, common: &CommonArgs, problems: &mut Problems) 
     check.vpc(args.load_balancer.vpc_id.as_deref());
     check.unsupported(args);
     let certificate_tag = check.certificate_tag(&args.certificates.cert_filter_tag);
+    let authorities = check.authorities(&args.certificates.cert_ca_bundle);
     let decisions = check.decisions(args);
     let decisions = decisions.filter(|_| problems.is_empty())?;
     Some(Config {
         resync: args.source.polling_interval.0,
         certificate_age: args.certificates.cert_polling_interval.0,
+        authorities,
         certificate_tag,
         cluster_id: common.cluster_id.clone(),
         vpc: args.load_balancer.vpc_id.clone(),

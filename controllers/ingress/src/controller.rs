@@ -13,12 +13,14 @@ use jiff::Timestamp;
 
 use crate::apply::{Applied, apply};
 use crate::args::Args;
-use crate::aws::{Acm, Ec2, Elb, Vpc};
+use crate::aws::{Account, Acm, Ec2, Elb, Iam, Vpc};
 use crate::certificates::CertificateList;
 use crate::config::{self, Config};
 use crate::decided::Decided;
 use crate::error::Retries;
+use crate::metrics::IngressMetrics;
 use crate::observe::{Depth, Memory, Scope};
+use crate::trust::Trust;
 use crate::watch::Stores;
 use crate::{discover, report, status};
 
@@ -39,8 +41,9 @@ pub(crate) struct IngressController {
     once: bool,
     stores: Stores,
     elb: Elb,
-    acm: Acm,
+    account: Account,
     ec2: Ec2,
+    metrics: IngressMetrics,
     remembered: tokio::sync::Mutex<Remembered>,
     missing: Missing,
     page: Mutex<Page>,
@@ -107,11 +110,13 @@ impl Controller for IngressController {
             move || missing.get().map_or(Ok(()), Err)
         });
         let ec2 = Ec2::new(&aws);
+        let trust = Trust::load(&config.authorities);
         let decisions = discover::decisions(&config, &aws.imds, &ec2).await?;
         Ok(Self {
             stores: Stores::watch(&mut setup.watches, &setup.kube),
             elb: Elb::new(&aws),
-            acm: Acm::new(&aws),
+            account: Account::new(Acm::new(&aws), Iam::new(&aws), trust),
+            metrics: IngressMetrics::new(&setup.metrics),
             ec2,
             once: setup.controller.once,
             config,
@@ -146,6 +151,7 @@ impl Controller for IngressController {
         failures.extend(remembered.memory.failures());
         failures.extend(self.missing(&snapshot, &decided));
         self.report(run, &decided, &remembered.memory);
+        report::certificates(run, &self.metrics, &decided, &snapshot.certificates);
         if run.dry_run {
             return Ok(Outcome {
                 requeue: None,
@@ -182,7 +188,7 @@ impl IngressController {
         let tag = self.config.certificate_tag.as_ref();
         let age = self.config.certificate_age;
         let certificates = &mut remembered.certificates;
-        let read = certificates.refresh(&self.acm, tag, age, &run.removal_limit);
+        let read = certificates.refresh(&self.account, tag, age, &run.removal_limit);
         let failed = run.step("certificates", read).await;
         failures.extend(failed.map_err(|error| error.run_error("certificates"))?);
         if run.full || remembered.network.is_none() {

@@ -32,6 +32,8 @@ fn names(action: &Action) -> [String; 2] {
 /// Everything that follows from a snapshot and an observation.
 pub(crate) struct Decided {
     pub(crate) desired: Desired,
+    /// When this was decided.
+    pub(crate) now: Timestamp,
     pub(crate) plan: Plan<Action>,
     pub(crate) rejections: Vec<Rejection>,
     pub(crate) withheld: Vec<Withholding>,
@@ -63,6 +65,7 @@ impl Decided {
             wake: planned.wake.map(until),
             plan: planned.plan,
             desired,
+            now,
             rejections,
             withheld,
         }

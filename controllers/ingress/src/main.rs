@@ -1,17 +1,21 @@
-//! `isthmus-ingress`: load balancers with certificates for Ingresses.
+//! `isthmus-ingress`: load balancers with certificates for Ingresses and RouteGroups.
 
 mod apply;
 mod args;
 mod aws;
 mod certificates;
+mod chain;
 mod config;
 mod controller;
 mod decided;
 mod discover;
 mod error;
+mod metrics;
 mod observe;
 mod report;
+mod routegroup;
 mod status;
+mod trust;
 mod watch;
 
 fn main() -> std::process::ExitCode {

@@ -2,11 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use ingress_core::{Action, Config, Desired, Fate, Observed, State};
+use ingress_core::{
+    Action, Certificate, Config, Desired, Expiring, Fate, Observed, State, expiring,
+    served_certificates,
+};
 use isthmus_core::{Action as _, ObjectRef, Step, Withheld};
 use isthmus_runtime::{EventType, Page, Run, Section};
 
 use crate::decided::{Decided, UNREAD};
+use crate::metrics::IngressMetrics;
 
 /// How many Ingresses of one load balancer hear of what was changed on it.
 const HEAR_OF_IT: usize = 5;
@@ -28,6 +32,21 @@ pub(crate) fn managed(run: &Run<'_>, observed: &Observed, desired: &Desired, con
         .filter(|i| matches!(i.fate, Fate::On { .. }))
         .count();
     run.managed("ingress", served);
+}
+
+/// Measures until when served certificates are valid, and warns of their end.
+pub(crate) fn certificates(
+    run: &Run<'_>,
+    metrics: &IngressMetrics,
+    decided: &Decided,
+    certificates: &[Certificate],
+) {
+    let served = served_certificates(&decided.desired, certificates);
+    metrics.served(&served);
+    for warning in expiring(&decided.desired, &served, decided.now) {
+        let Expiring { object, message } = warning;
+        run.event(&object, EventType::Warning, "CertificateExpires", message);
+    }
 }
 
 /// Says what is withheld and why, also to those whom it concerns.

@@ -1,31 +1,50 @@
 //! Writing statuses.
 
-use ingress_core::{StatusChange, StatusEntry};
+use std::fmt::Debug;
+
+use ingress_core::{ROUTE_GROUP, StatusChange, StatusEntry};
 use isthmus_core::ErrorClass;
 use isthmus_runtime::{EventType, Failure, Run};
 use k8s_openapi::api::networking::v1::Ingress;
-use kube::Api;
 use kube::api::{Patch, PatchParams};
+use kube::core::NamespaceResourceScope;
+use kube::{Api, Client, Resource};
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
+
+use crate::routegroup::RouteGroup;
 
 /// Writes the statuses; `Ok` if all were written, each failure otherwise.
 pub(crate) async fn write(run: &Run<'_>, changes: &[StatusChange]) -> Vec<Failure> {
     let mut failures = Vec::new();
     for change in changes {
         let object = &change.object;
-        let api: Api<Ingress> = Api::namespaced(run.kube.clone(), &object.namespace);
-        let patch = Patch::Merge(patch(change));
-        match api
-            .patch_status(&object.name, &PatchParams::default(), &patch)
-            .await
-        {
-            Ok(_) => say(run, change),
+        let written = if object.kind == ROUTE_GROUP {
+            write_one::<RouteGroup>(run.kube, change).await
+        } else {
+            write_one::<Ingress>(run.kube, change).await
+        };
+        match written {
+            Ok(()) => say(run, change),
             // It was deleted, or deleted and made anew: the watch tells of it.
             Err(kube::Error::Api(status)) if matches!(status.code, 404 | 409) => {}
             Err(error) => failures.push(failure(change, &error)),
         }
     }
     failures
+}
+
+async fn write_one<K>(client: &Client, change: &StatusChange) -> kube::Result<()>
+where
+    K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + Debug,
+    K: DeserializeOwned,
+{
+    let api: Api<K> = Api::namespaced(client.clone(), &change.object.namespace);
+    let patch = Patch::Merge(patch(change));
+    let name = &change.object.name;
+    api.patch_status(name, &PatchParams::default(), &patch)
+        .await
+        .map(drop)
 }
 
 /// A merge patch that fails on an Ingress of the same name that is another one.
@@ -41,9 +60,20 @@ fn patch(change: &StatusChange) -> Value {
         Value::Object(fields)
     };
     let entries: Vec<_> = change.entries.iter().map(entry).collect();
+    // An empty list where the schema asks for one, nothing where it does not.
+    let (field, none) = if change.object.kind == ROUTE_GROUP {
+        ("routegroup", json!([]))
+    } else {
+        ("ingress", Value::Null)
+    };
+    let entries = if entries.is_empty() {
+        none
+    } else {
+        json!(entries)
+    };
     json!({
         "metadata": {"uid": change.object.uid},
-        "status": {"loadBalancer": {"ingress": if entries.is_empty() { Value::Null } else { json!(entries) }}},
+        "status": {"loadBalancer": {field: entries}},
     })
 }
 
@@ -101,6 +131,14 @@ mod tests {
         assert_eq!(
             patch(&change),
             json!({"metadata": {"uid": "u"}, "status": {"loadBalancer": {"ingress": [{"hostname": "lb.example"}]}}})
+        );
+        let group = StatusChange {
+            object: ObjectRef::new("zalando.org/v1", "RouteGroup", "a", "b").with_uid("u"),
+            ..change.clone()
+        };
+        assert_eq!(
+            patch(&group)["status"],
+            json!({"loadBalancer": {"routegroup": [{"hostname": "lb.example"}]}})
         );
         change.entries.clear();
         assert_eq!(

@@ -2,18 +2,27 @@
 
 use ingress_core as core;
 use isthmus_core::ObjectRef;
-use isthmus_runtime::{Watches, watcher_config};
+use isthmus_runtime::{LastingStore, Watches, watcher_config};
 use k8s_openapi::api::core::v1::Node;
-use k8s_openapi::api::networking::v1::{Ingress, IngressStatus};
+use k8s_openapi::api::networking::v1::{Ingress, IngressClass, IngressStatus};
 use kube::runtime::reflector::Store;
 use kube::{Api, Client};
+
+use crate::routegroup::RouteGroup;
 
 /// The annotation for the class, read where `spec.ingressClassName` is not set.
 const CLASS: &str = "kubernetes.io/ingress.class";
 
+/// On the IngressClass of Ingresses that name none, `true`.
+const DEFAULT_CLASS: &str = "ingressclass.kubernetes.io/is-default-class";
+
 /// The watched objects.
 pub(crate) struct Stores {
     ingresses: Store<Ingress>,
+    /// Old roles may not read them.
+    classes: LastingStore<IngressClass>,
+    /// Clusters without skipper have no such kind.
+    route_groups: LastingStore<RouteGroup>,
     nodes: Store<Node>,
 }
 
@@ -26,6 +35,8 @@ impl Stores {
                 watcher_config(),
                 slim_ingress,
             ),
+            classes: watches.add_lasting("IngressClass", client, slim_class),
+            route_groups: watches.add_lasting("RouteGroup", client, RouteGroup::slim),
             nodes: watches.add(
                 "Node",
                 Api::all(client.clone()),
@@ -37,13 +48,18 @@ impl Stores {
 
     /// The cluster as it is now; certificates and VPC are added by others.
     pub(crate) fn snapshot(&self) -> core::Snapshot {
+        let ingresses = self.ingresses.state();
+        let route_groups = self.route_groups.state();
+        let classes = self.classes.state();
+        let classes_known = !self.classes.is_absent() || !classes.is_empty();
         core::Snapshot {
-            ingresses: self
-                .ingresses
-                .state()
+            ingresses: ingresses
                 .iter()
                 .map(|object| ingress(object))
+                .chain(route_groups.iter().map(|group| group.ingress(CLASS)))
                 .collect(),
+            classes: classes_known.then(|| classes.iter().map(|object| class(object)).collect()),
+            route_groups_absent: self.route_groups.is_absent(),
             nodes: self
                 .nodes
                 .state()
@@ -66,10 +82,23 @@ fn slim_ingress(ingress: &mut Ingress) {
     }
 }
 
+fn slim_class(class: &mut IngressClass) {
+    class.metadata.managed_fields = None;
+}
+
 fn slim_node(node: &mut Node) {
     node.metadata.managed_fields = None;
     node.metadata.annotations = None;
     node.status = None;
+}
+
+fn class(object: &IngressClass) -> core::IngressClass {
+    let annotations = object.metadata.annotations.as_ref();
+    let default = annotations.and_then(|map| map.get(DEFAULT_CLASS));
+    core::IngressClass {
+        name: object.metadata.name.clone().unwrap_or_default(),
+        default: default.is_some_and(|value| value == "true"),
+    }
 }
 
 fn ingress(object: &Ingress) -> core::Ingress {
@@ -100,7 +129,7 @@ fn object_ref(object: &Ingress) -> ObjectRef {
     let metadata = &object.metadata;
     ObjectRef::new(
         "networking.k8s.io/v1",
-        "Ingress",
+        core::INGRESS,
         metadata.namespace.clone().unwrap_or_default(),
         metadata.name.clone().unwrap_or_default(),
     )

@@ -12,9 +12,10 @@ use super::reading::{end_state, hostnames, ingresses};
 use super::{BINARY, CLUSTER, NO_GRACE, eventually, ingress, once, shop, well, world};
 
 /// Every read of a run on a settled load balancer.
-const READS: [&str; 13] = [
+const READS: [&str; 14] = [
     "ListCertificates",
-    "DescribeCertificate",
+    "GetCertificate",
+    "ListServerCertificates",
     "DescribeRouteTables",
     "DescribeSubnets",
     "DescribeSecurityGroups",

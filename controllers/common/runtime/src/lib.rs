@@ -50,4 +50,4 @@ pub use page::{Page, Section};
 pub use run::Run;
 pub use shutdown::on_signals;
 pub use trigger::Trigger;
-pub use watch::{OptionalStore, Watches, watcher_config};
+pub use watch::{LastingStore, OptionalStore, Watches, watcher_config};

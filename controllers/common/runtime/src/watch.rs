@@ -1,6 +1,7 @@
 //! Watches: reflector stores that say when they are in sync and when something changed.
 
 mod input;
+mod lasting;
 mod optional;
 
 use std::fmt::Debug;
@@ -18,6 +19,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use input::Input;
+pub use lasting::LastingStore;
 pub use optional::OptionalStore;
 use optional::Soon;
 

@@ -70,8 +70,8 @@ pub fn settings(
     let ssl_policy = read.parse(SSL_POLICY, &SslPolicy::allowed(), |text| text.parse().ok());
     let certificate = read.parse(
         SSL_CERT,
-        "the ARN of an ACM certificate",
-        Arn::acm_certificate,
+        "the ARN of a certificate of ACM or IAM",
+        Arn::certificate,
     );
     if let Some(acl) = read.get(WAF).filter(|acl| !acl.is_empty()) {
         read.reject(WAF, acl, "no value: web ACLs are not supported yet");

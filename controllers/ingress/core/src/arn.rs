@@ -13,15 +13,21 @@ impl Arn {
         Self(arn.into())
     }
 
-    /// An ACM certificate's ARN as a user wrote it; `None` for anything else.
+    /// The ARN of a certificate of ACM or of a server certificate of IAM, as a user
+    /// wrote it; `None` for anything else.
     #[must_use]
-    pub fn acm_certificate(text: &str) -> Option<Self> {
+    pub fn certificate(text: &str) -> Option<Self> {
         let parts: Vec<_> = text.splitn(6, ':').collect();
-        let ["arn", partition, "acm", _, _, resource] = parts[..] else {
+        let ["arn", partition, service, _, _, resource] = parts[..] else {
             return None;
         };
-        let id = resource.strip_prefix("certificate/")?;
-        (partition.starts_with("aws") && !id.is_empty()).then(|| Self(text.to_owned()))
+        let id = match service {
+            "acm" => resource.strip_prefix("certificate/")?,
+            "iam" => resource.strip_prefix("server-certificate/")?,
+            _ => return None,
+        };
+        let legal = !id.is_empty() && id.bytes().all(|b| b.is_ascii_graphic());
+        (partition.starts_with("aws") && legal).then(|| Self(text.to_owned()))
     }
 
     /// The whole of it.
@@ -48,18 +54,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_acm_certificates_are_taken() {
+    fn only_certificates_are_taken() {
         let good = "arn:aws:acm:eu-central-1:123456789012:certificate/0a-1b";
-        assert_eq!(Arn::acm_certificate(good).unwrap().id(), "0a-1b");
-        assert!(Arn::acm_certificate("arn:aws-cn:acm:cn-north-1:1:certificate/x").is_some());
+        assert_eq!(Arn::certificate(good).unwrap().id(), "0a-1b");
+        assert!(Arn::certificate("arn:aws-cn:acm:cn-north-1:1:certificate/x").is_some());
+        let iam = "arn:aws:iam::123456789012:server-certificate/old/shop";
+        assert_eq!(Arn::certificate(iam).unwrap().id(), "shop");
         for bad in [
             "",
             "0a-1b",
             "arn:aws:acm:eu-central-1:123456789012:certificate/",
-            "arn:aws:iam::123456789012:server-certificate/x",
+            "arn:aws:iam::123456789012:role/x",
+            "arn:aws:acm:eu-central-1:123456789012:certificate/a b",
             "arn:other:acm:eu-central-1:1:certificate/x",
         ] {
-            assert_eq!(Arn::acm_certificate(bad), None, "{bad}");
+            assert_eq!(Arn::certificate(bad), None, "{bad}");
         }
     }
 }

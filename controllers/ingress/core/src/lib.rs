@@ -20,6 +20,7 @@ mod class;
 mod config;
 mod desired;
 mod drift;
+mod expiry;
 mod hosts;
 mod missing;
 mod naming;
@@ -40,10 +41,11 @@ pub use annotations::{Defaults, Settings, settings};
 pub use arn::Arn;
 pub use certificate::{Certificate, CertificateIndex, MIN_LIFE_LEFT};
 pub use check::{Withholding, check, check_statuses};
-pub use class::ClassFilter;
+pub use class::{ClassFilter, IngressClass};
 pub use config::{AccessLogs, Config, HealthCheck, Protocol, TargetConfig};
 pub use desired::{Desired, DesiredLoadBalancer, DesiredTargetGroup, Fate, Served, desired};
 pub use drift::Settled;
+pub use expiry::{Expiring, WARN_BEFORE, expiring, served_certificates};
 pub use hosts::{cluster_local, normal_host};
 pub use missing::missing;
 pub use network::{Network, SecurityGroup, Subnet};
@@ -56,7 +58,7 @@ pub use settings::{
     IpAddressType, LoadBalancerType, Scheme, SecurityGroupId, SslPolicy, WrongSecurityGroup,
     WrongSslPolicy,
 };
-pub use snapshot::{Ingress, Node, Snapshot, StatusEntry};
+pub use snapshot::{INGRESS, Ingress, Node, ROUTE_GROUP, Snapshot, StatusEntry};
 pub use status::{StatusChange, Statuses, status};
-pub use tags::{UNUSED_SINCE, certificate_tag};
+pub use tags::{ROUTE_GROUPS, UNUSED_SINCE, certificate_tag};
 pub use targets::{NodeSelector, WrongSelector, instances};

@@ -5,7 +5,7 @@
 
 use isthmus_core::{Ownership, short_name};
 
-use crate::{GroupKey, Owner, Protocol, Scheme};
+use crate::{GroupKey, INGRESS, Owner, Protocol, Scheme};
 
 const MAX: usize = 32;
 
@@ -38,7 +38,7 @@ pub(crate) fn load_balancer(ownership: &Ownership, key: &GroupKey, ordinal: usiz
 /// An Ingress by its name alone, so that what it owns keeps its name.
 fn owner(owner: &Owner) -> String {
     match owner.kind {
-        "Ingress" => owner.name.clone(),
+        INGRESS => owner.name.clone(),
         kind => format!("{kind} {}", owner.name),
     }
 }

@@ -4,13 +4,17 @@ use std::collections::BTreeMap;
 
 use isthmus_core::ObjectRef;
 
-use crate::{Certificate, Network, SslPolicy};
+use crate::{Certificate, IngressClass, Network, SslPolicy};
 
 /// Everything that [`desired()`](crate::desired()) looks at. The order of the lists means nothing.
 #[derive(Clone, Debug, Default)]
 pub struct Snapshot {
-    /// Every Ingress of the cluster, of all classes.
+    /// Every Ingress and every RouteGroup of the cluster, of all classes.
     pub ingresses: Vec<Ingress>,
+    /// Every IngressClass; `None` if they cannot be read.
+    pub classes: Option<Vec<IngressClass>>,
+    /// RouteGroups cannot be read: whether there are any is not known.
+    pub route_groups_absent: bool,
     /// Every Node.
     pub nodes: Vec<Node>,
     /// The account's certificates, blacklisted ones included.
@@ -21,18 +25,24 @@ pub struct Snapshot {
     pub ssl_policies: BTreeMap<String, SslPolicy>,
 }
 
-/// An Ingress.
+/// The kind of an Ingress.
+pub const INGRESS: &str = "Ingress";
+/// The kind of a RouteGroup of skipper, which is treated like an Ingress.
+pub const ROUTE_GROUP: &str = "RouteGroup";
+
+/// An Ingress, or a RouteGroup.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ingress {
     /// Its name.
     pub object: ObjectRef,
-    /// `spec.ingressClassName`, else the annotation `kubernetes.io/ingress.class`, else empty.
+    /// `spec.ingressClassName`, else the annotation `kubernetes.io/ingress.class`,
+    /// else empty. A RouteGroup has the annotation alone.
     pub class: String,
     /// `metadata.annotations`.
     pub annotations: BTreeMap<String, String>,
-    /// `spec.rules[].host`, those that are not empty.
+    /// `spec.rules[].host`, those that are not empty; `spec.hosts` of a RouteGroup.
     pub hosts: Vec<String>,
-    /// `status.loadBalancer.ingress[]`.
+    /// `status.loadBalancer.ingress[]`; `routegroup[]` of a RouteGroup.
     pub status: Vec<StatusEntry>,
     /// Whether it is being deleted: it asks for nothing any more.
     pub deleting: bool,

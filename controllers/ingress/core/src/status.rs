@@ -71,6 +71,7 @@ pub fn status(desired: &Desired, observed: &Observed, config: &Config, now: Time
             Fate::On {
                 load_balancer,
                 certificates,
+                ..
             } => teller.hostname(load_balancer, certificates, ingress, &mut out),
         };
         if let Some(entries) = entries.filter(|entries| *entries != ingress.status) {

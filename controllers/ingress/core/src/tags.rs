@@ -8,6 +8,10 @@ use crate::Arn;
 /// `--cert-ttl-timeout` after that.
 pub const UNUSED_SINCE: &str = "isthmus.dev/unused-since";
 
+/// On a load balancer that serves RouteGroups, so that it is not taken for unused
+/// after a restart that cannot read any, their definition having been deleted.
+pub const ROUTE_GROUPS: &str = "isthmus.dev/route-groups";
+
 /// The owner of a load balancer that is not shared, `<namespace>/<name>`: the tag
 /// that kube-ingress-aws-controller writes.
 pub(crate) const OWNER: &str = "ingress:owner";
@@ -19,7 +23,8 @@ pub(crate) const OWNER: &str = "ingress:owner";
 #[must_use]
 pub fn certificate_tag(certificate: &Arn) -> String {
     let id = certificate.id();
-    if id.len() <= 64 {
+    // A name in IAM may have a comma, a tag may not.
+    if id.len() <= 64 && !id.contains(',') {
         format!("{UNUSED_SINCE}/{id}")
     } else {
         format!("{UNUSED_SINCE}/{}", short_hash(&[certificate.as_str()], 32))

@@ -31,6 +31,10 @@ struct Aws {
     cut_off_after: Option<usize>,
     drift: Drift,
     no_subnets: bool,
+    /// RouteGroups could be read when AWS was in line with `before.yaml`, and not now.
+    route_groups_absent: bool,
+    /// IngressClasses cannot be read.
+    classes_absent: bool,
     no_security_group: bool,
     /// The VPC as it is now, in place of the usual one.
     network: GivenNetwork,
@@ -84,7 +88,11 @@ impl GivenNetwork {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct GivenCertificate {
+    /// Of one in ACM.
+    #[serde(default)]
     id: String,
+    /// Of any other one.
+    arn: Option<Arn>,
     names: Vec<String>,
     not_before: Option<Timestamp>,
     not_after: Option<Timestamp>,
@@ -206,6 +214,10 @@ fn run(case: &Path, order: Order) -> String {
     let mut snapshot = cluster::read(&text, &mut config);
     surround(&mut snapshot, &aws, |given| !given.gone);
     aws.network.replace(&mut snapshot.network);
+    snapshot.route_groups_absent = aws.route_groups_absent;
+    if aws.classes_absent {
+        snapshot.classes = None;
+    }
     order.apply(&mut snapshot);
     for ingress in &mut snapshot.ingresses {
         if ingress.status.is_empty() {
@@ -244,6 +256,7 @@ fn surround(snapshot: &mut Snapshot, aws: &Aws, there: impl Fn(&GivenCertificate
             let names: Vec<_> = given.names.iter().map(String::as_str).collect();
             let standard = certificate(&given.id, &names);
             Certificate {
+                arn: given.arn.clone().unwrap_or_else(|| standard.arn.clone()),
                 not_before: given.not_before.unwrap_or(standard.not_before),
                 not_after: given.not_after.unwrap_or(standard.not_after),
                 trusted: !given.untrusted,

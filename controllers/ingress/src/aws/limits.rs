@@ -50,6 +50,19 @@ pub(super) struct AcmLimits {
     pub(super) read: Bucket,
 }
 
+/// Below what IAM, which is one for all regions of an account, is known to take.
+pub(super) struct IamLimits {
+    pub(super) read: Bucket,
+}
+
+impl IamLimits {
+    pub(super) fn new() -> Self {
+        Self {
+            read: Bucket::new(Duration::from_millis(200), 5),
+        }
+    }
+}
+
 impl AcmLimits {
     pub(super) fn new() -> Self {
         Self {

@@ -1,11 +1,13 @@
 //! AWS in the nouns of this controller: what it asks of each service, as traits,
 //! and the SDK behind them.
 
+mod account;
 mod acm;
 mod ec2;
 mod elb;
 #[cfg(test)]
 pub(crate) mod fake;
+mod iam;
 mod limits;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,9 +18,11 @@ use ingress_core::{
 };
 use isthmus_core::Ownership;
 
+pub(crate) use account::Account;
 pub(crate) use acm::Acm;
 pub(crate) use ec2::Ec2;
 pub(crate) use elb::Elb;
+pub(crate) use iam::Iam;
 
 use crate::error::AwsError;
 
@@ -105,6 +109,7 @@ impl<T: LoadBalancers + Listeners + TargetGroups + Tagging> LoadBalancing for T 
 /// The account's certificates.
 pub(crate) trait Certificates {
     /// All that could be served, of every key type; with `tag`, those that have it.
+    /// Either the whole list or an error.
     async fn all(&self, tag: Option<&(String, String)>) -> Result<Vec<Certificate>>;
 }
 

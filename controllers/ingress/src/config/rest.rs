@@ -87,6 +87,11 @@ pub(super) fn without_effect(args: &Args) -> Vec<String> {
     let zones = rest.nlb_zone_affinity != "any_availability_zone";
     let given = [
         (
+            rest.ingress_api_version != "networking.k8s.io/v1",
+            "ingress-api-version",
+            "Ingresses are read as networking.k8s.io/v1",
+        ),
+        (
             stacks,
             "creation-timeout",
             "nothing is made through CloudFormation",

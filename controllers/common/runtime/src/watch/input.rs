@@ -99,7 +99,9 @@ impl Input {
         false
     }
 
-    fn vanished(&self) -> bool {
+    /// Notes that there is nothing to watch, which is as good as an empty list at
+    /// the start. Whether that is news.
+    pub(super) fn vanished(&self) -> bool {
         let mut state = self.state();
         let news = !std::mem::replace(&mut state.absent, true);
         if news {

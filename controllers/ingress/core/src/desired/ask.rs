@@ -7,8 +7,8 @@ use jiff::Timestamp;
 
 use crate::rejection::{NO_CERTIFICATE, TOO_MANY_CERTIFICATES, annotations, rejection};
 use crate::{
-    Arn, Candidate, CertificateIndex, Config, GroupKey, Ingress, cluster_local, normal_host,
-    settings,
+    Arn, Candidate, CertificateIndex, Config, GroupKey, INGRESS, Ingress, Snapshot, cluster_local,
+    normal_host, settings,
 };
 
 /// What one Ingress asks for.
@@ -18,15 +18,34 @@ pub(super) enum Asked {
     Nothing,
 }
 
+/// What it is asked in.
+#[derive(Clone, Copy)]
+pub(super) struct Circumstances<'a> {
+    pub(super) snapshot: &'a Snapshot,
+    pub(super) config: &'a Config,
+    pub(super) certificates: &'a CertificateIndex<'a>,
+    pub(super) now: Timestamp,
+}
+
 pub(super) fn ask(
     ingress: &Ingress,
-    config: &Config,
-    certificates: &CertificateIndex<'_>,
-    now: Timestamp,
+    circumstances: Circumstances<'_>,
     rejections: &mut Vec<Rejection>,
 ) -> Asked {
-    if ingress.deleting || !config.classes.serves(&ingress.class) {
+    let Circumstances {
+        snapshot,
+        config,
+        certificates,
+        now,
+    } = circumstances;
+    if ingress.deleting {
         return Asked::Nothing;
+    }
+    match serves(ingress, snapshot, config) {
+        Some(true) => {}
+        Some(false) => return Asked::Nothing,
+        // It may be ours: what it has stays.
+        None => return Asked::Refused,
     }
     let domain = config.cluster_local_domain.as_deref().unwrap_or_default();
     let hosts: BTreeSet<String> = ingress
@@ -49,6 +68,7 @@ pub(super) fn ask(
         Some(pinned) => pinned_certificate(pinned, certificates),
         None => certificates_for(&hosts, certificates, now),
     };
+    let complete = problem.is_none();
     if let Some(problem) = problem {
         rejections.push(rejection(&ingress.object, NO_CERTIFICATE, problem));
     }
@@ -60,8 +80,18 @@ pub(super) fn ask(
         key: GroupKey::new(&ingress.object, &settings),
         ssl_policy: settings.ssl_policy,
         certificates: found,
+        complete,
         hostnames: ingress.hostnames().map(str::to_owned).collect(),
     }))
+}
+
+/// Whether its class is served; `None` if that cannot be known.
+fn serves(ingress: &Ingress, snapshot: &Snapshot, config: &Config) -> Option<bool> {
+    if ingress.class.is_empty() && ingress.object.kind == INGRESS {
+        config.classes.serves_unnamed(snapshot)
+    } else {
+        Some(config.classes.serves(&ingress.class))
+    }
 }
 
 fn pinned_certificate(
@@ -97,7 +127,7 @@ fn certificates_for(
     }
     let problem = (!without.is_empty()).then(|| {
         format!(
-            "no certificate in ACM names {}; request or import one for it or for its wildcard",
+            "no certificate in ACM or IAM names {}; request or import one for it or for its wildcard",
             without.join(", ")
         )
     });

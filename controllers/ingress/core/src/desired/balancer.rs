@@ -7,7 +7,7 @@ use isthmus_core::Rejection;
 use super::{DesiredLoadBalancer, DesiredTargetGroup};
 use crate::missing::{no_security_group, no_subnets};
 use crate::rejection::{NO_SECURITY_GROUP, NO_SUBNETS, reject_all};
-use crate::{Config, GroupKey, Network, Slot, naming, tags};
+use crate::{Config, GroupKey, Network, ROUTE_GROUP, ROUTE_GROUPS, Slot, naming, tags};
 
 pub(super) fn load_balancer(
     name: &str,
@@ -22,6 +22,9 @@ pub(super) fn load_balancer(
     let target_group = target_group(name, marks.clone(), config);
     if let Some(owner) = &key.owner {
         marks.insert(tags::OWNER.to_owned(), owner.name.clone());
+    }
+    if slot.members.iter().any(|m| m.object.kind == ROUTE_GROUP) {
+        marks.insert(ROUTE_GROUPS.to_owned(), "true".to_owned());
     }
     let found = network.security_group(&config.ownership).map(str::to_owned);
     let balancer = DesiredLoadBalancer {

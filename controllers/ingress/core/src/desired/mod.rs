@@ -12,7 +12,7 @@ use crate::{
     Arn, Bounds, CertificateIndex, Config, HealthCheck, Ingress, IpAddressType, Protocol, Scheme,
     Slot, Snapshot, SslPolicy, StatusEntry, instances, place,
 };
-use ask::{Asked, ask, too_many_certificates};
+use ask::{Asked, Circumstances, ask, too_many_certificates};
 use balancer::load_balancer;
 
 /// What should be.
@@ -22,6 +22,10 @@ pub struct Desired {
     pub load_balancers: BTreeMap<String, DesiredLoadBalancer>,
     /// Every Ingress of the cluster, in the order of namespace and name.
     pub ingresses: Vec<Served>,
+    /// The certificates that there are in the account, as far as it was listed.
+    pub listed: BTreeSet<Arn>,
+    /// RouteGroups cannot be read: whoever was served for one may still be.
+    pub route_groups_absent: bool,
     /// The instances that take traffic.
     pub targets: BTreeSet<String>,
 }
@@ -113,6 +117,8 @@ pub enum Fate {
         load_balancer: String,
         /// The certificates of its hosts.
         certificates: BTreeSet<Arn>,
+        /// Whether every host has one.
+        complete: bool,
     },
     /// It asks for something it cannot have: what it had stays as it was.
     Held,
@@ -124,13 +130,19 @@ pub enum Fate {
 #[must_use]
 pub fn desired(snapshot: &Snapshot, config: &Config, now: Timestamp) -> (Desired, Vec<Rejection>) {
     let certificates = CertificateIndex::new(&snapshot.certificates, &config.blacklist);
+    let circumstances = Circumstances {
+        snapshot,
+        config,
+        certificates: &certificates,
+        now,
+    };
     let mut rejections = Vec::new();
     let mut ingresses: Vec<&Ingress> = snapshot.ingresses.iter().collect();
     ingresses.sort_by(|a, b| a.object.cmp(&b.object));
     let mut served = Vec::new();
     let mut candidates = Vec::new();
     for ingress in ingresses {
-        let fate = match ask(ingress, config, &certificates, now, &mut rejections) {
+        let fate = match ask(ingress, circumstances, &mut rejections) {
             Asked::Nothing => Fate::NotOurs,
             Asked::Refused => Fate::Held,
             Asked::Place(candidate) => {
@@ -170,6 +182,12 @@ pub fn desired(snapshot: &Snapshot, config: &Config, now: Timestamp) -> (Desired
     let desired = Desired {
         load_balancers,
         ingresses: served,
+        listed: snapshot
+            .certificates
+            .iter()
+            .map(|certificate| certificate.arn.clone())
+            .collect(),
+        route_groups_absent: snapshot.route_groups_absent,
         targets: instances(&snapshot.nodes, &config.nodes),
     };
     (desired, rejections)
@@ -182,6 +200,7 @@ fn homes(slots: &BTreeMap<String, Slot>) -> BTreeMap<ObjectRef, Fate> {
             let fate = Fate::On {
                 load_balancer: name.clone(),
                 certificates: member.certificates.clone(),
+                complete: member.complete,
             };
             homes.insert(member.object.clone(), fate);
         }

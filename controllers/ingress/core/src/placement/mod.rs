@@ -69,6 +69,8 @@ pub struct Candidate {
     pub ssl_policy: Option<SslPolicy>,
     /// The certificates of its hosts.
     pub certificates: BTreeSet<Arn>,
+    /// Whether every host has one.
+    pub complete: bool,
     /// The hostnames in its status, which tell where it is now.
     pub hostnames: Vec<String>,
 }

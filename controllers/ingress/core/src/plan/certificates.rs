@@ -62,7 +62,10 @@ impl Planner<'_> {
             return change;
         };
         let usage = self.usages.of(have);
-        let held = usage.is_some_and(|usage| usage.held);
+        let kept = Kept {
+            all: usage.is_some_and(|usage| usage.held) || self.may_serve_route_groups(have),
+            unlisted: usage.is_some_and(|usage| usage.incomplete),
+        };
         let mut attached = listener.certificates.clone();
         attached.extend(listener.default_certificate.clone());
         let mut needed = want.certificates.clone();
@@ -72,7 +75,7 @@ impl Planner<'_> {
                 .flat_map(|u| u.certificates.intersection(&attached))
                 .cloned(),
         );
-        let mut fading = self.fading(&attached, &needed, held, have);
+        let mut fading = self.fading(&attached, &needed, kept, have);
         let make_room = make_room(needed.len(), &mut fading);
         let kept: BTreeSet<Arn> = fading.kept();
         let default = default_certificate(listener, &needed, &kept);
@@ -102,14 +105,14 @@ impl Planner<'_> {
         &mut self,
         attached: &BTreeSet<Arn>,
         needed: &BTreeSet<Arn>,
-        held: bool,
+        kept: Kept,
         have: &LoadBalancer,
     ) -> Fading {
         let mut fading = Fading::default();
         for certificate in attached.difference(needed) {
             if self.config.blacklist.contains(certificate) {
                 fading.over.insert(certificate.clone());
-            } else if held {
+            } else if kept.all || kept.unlisted && !self.desired.listed.contains(certificate) {
                 fading.held.insert(certificate.clone());
             } else {
                 let since = have
@@ -124,6 +127,14 @@ impl Planner<'_> {
         }
         fading
     }
+}
+
+/// Which certificates stay for those who may need them.
+#[derive(Clone, Copy)]
+struct Kept {
+    all: bool,
+    /// Those that are not in the account's list, which may be at fault.
+    unlisted: bool,
 }
 
 /// Certificates that are attached and not needed.

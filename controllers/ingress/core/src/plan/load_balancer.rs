@@ -6,7 +6,9 @@ use super::certificates::CertificateChange;
 use super::{Planner, differing, missing_tags};
 use crate::action::{NewLoadBalancer, Operation, Resource};
 use crate::rejection::{LOAD_BALANCER_FAILED, NOT_OWNED, reject_all};
-use crate::{DesiredLoadBalancer, LoadBalancer, LoadBalancerType, State, UNUSED_SINCE, is_ours};
+use crate::{
+    DesiredLoadBalancer, LoadBalancer, LoadBalancerType, ROUTE_GROUPS, State, UNUSED_SINCE, is_ours,
+};
 
 impl Planner<'_> {
     /// Makes or mends one load balancer with everything on it.
@@ -107,6 +109,10 @@ impl Planner<'_> {
         let mut keys = certificates.end_tags.clone();
         if have.tags.contains_key(UNUSED_SINCE) {
             keys.insert(UNUSED_SINCE.to_owned());
+        }
+        let served = want.tags.contains_key(ROUTE_GROUPS) || self.may_serve_route_groups(have);
+        if have.tags.contains_key(ROUTE_GROUPS) && !served {
+            keys.insert(ROUTE_GROUPS.to_owned());
         }
         self.remove_tags(name, want, keys);
     }

@@ -6,7 +6,7 @@ use isthmus_core::Withheld;
 
 use super::Planner;
 use crate::action::{Operation, Resource};
-use crate::{LoadBalancer, UNUSED_SINCE};
+use crate::{LoadBalancer, ROUTE_GROUPS, UNUSED_SINCE};
 
 /// The attribute that makes AWS refuse a deletion.
 const PROTECTION: &str = "deletion_protection.enabled";
@@ -28,6 +28,18 @@ impl Planner<'_> {
             self.keep_targets(name, have);
             return;
         }
+        if self.may_serve_route_groups(have) {
+            let load_balancer = name.to_owned();
+            self.push(name, &[], Operation::DeleteLoadBalancer { load_balancer });
+            self.withhold_last(Withheld {
+                reason: "route-groups-absent",
+                message: format!(
+                    "it served RouteGroups, which cannot be read any more; bring them back, or delete its tag {ROUTE_GROUPS}"
+                ),
+            });
+            self.keep_targets(name, have);
+            return;
+        }
         let since = have.unused_since();
         if self.kept_until(since.unwrap_or(self.now)).is_some() {
             if since.is_none() {
@@ -39,6 +51,11 @@ impl Planner<'_> {
             return;
         }
         self.delete(name, have);
+    }
+
+    /// Whether it may be in use by RouteGroups that cannot be read.
+    pub(super) fn may_serve_route_groups(&self, have: &LoadBalancer) -> bool {
+        self.desired.route_groups_absent && have.tags.contains_key(ROUTE_GROUPS)
     }
 
     fn delete(&mut self, name: &str, have: &LoadBalancer) {

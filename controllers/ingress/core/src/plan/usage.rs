@@ -9,6 +9,9 @@ use crate::{Arn, Desired, Fate, LoadBalancer};
 pub(super) struct Usage {
     /// An Ingress that cannot have what it asks for is on it: what it had stays.
     pub(super) held: bool,
+    /// A host of an Ingress on it has no certificate: those that are attached and
+    /// not listed any more may be the missing ones.
+    pub(super) incomplete: bool,
     /// The certificates of Ingresses that are on it until their new load balancer is ready.
     pub(super) certificates: BTreeSet<Arn>,
 }
@@ -23,8 +26,13 @@ impl Usages {
             for hostname in ingress.hostnames() {
                 let usage = usages.entry(hostname.to_ascii_lowercase()).or_default();
                 match &ingress.fate {
-                    Fate::On { certificates, .. } => {
+                    Fate::On {
+                        certificates,
+                        complete,
+                        ..
+                    } => {
                         usage.certificates.extend(certificates.iter().cloned());
+                        usage.incomplete |= !complete;
                     }
                     Fate::Held => usage.held = true,
                     Fate::NotOurs => {}

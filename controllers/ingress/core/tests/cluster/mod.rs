@@ -8,11 +8,19 @@ use serde::Deserialize;
 use serde_yaml_ng::Value;
 
 pub(crate) fn read(yaml: &str, config: &mut Config) -> Snapshot {
-    let mut snapshot = Snapshot::default();
+    let mut snapshot = Snapshot {
+        classes: Some(Vec::new()),
+        ..Snapshot::default()
+    };
     for document in serde_yaml_ng::Deserializer::from_str(yaml) {
         let value = Value::deserialize(document).expect("YAML");
         match text(&value["kind"]).as_str() {
             "Ingress" => snapshot.ingresses.push(ingress(&value)),
+            "RouteGroup" => snapshot.ingresses.push(route_group(&value)),
+            "IngressClass" => {
+                let classes = snapshot.classes.get_or_insert_default();
+                classes.push(class(&value));
+            }
             "Node" => snapshot.nodes.push(node(&value)),
             "Flags" => flags(&value, config),
             other => panic!("what is a {other:?}?"),
@@ -57,6 +65,31 @@ fn ingress(value: &Value) -> Ingress {
             })
             .collect(),
         deleting: !metadata["deletionTimestamp"].is_null(),
+    }
+}
+
+fn route_group(value: &Value) -> Ingress {
+    let plain = ingress(value);
+    let ObjectRef {
+        namespace, name, ..
+    } = plain.object;
+    let status = list(&value["status"]["loadBalancer"]["routegroup"]);
+    Ingress {
+        object: ObjectRef::new("zalando.org/v1", ROUTE_GROUP, namespace, name),
+        hosts: list(&value["spec"]["hosts"]).map(text).collect(),
+        status: status
+            .map(|entry| StatusEntry::hostname(text(&entry["hostname"])))
+            .collect(),
+        ..plain
+    }
+}
+
+fn class(value: &Value) -> IngressClass {
+    let annotations = map(&value["metadata"]["annotations"]);
+    let default = annotations.get("ingressclass.kubernetes.io/is-default-class");
+    IngressClass {
+        name: text(&value["metadata"]["name"]),
+        default: default.is_some_and(|value| value == "true"),
     }
 }
 
