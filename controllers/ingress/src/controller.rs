@@ -73,8 +73,8 @@ struct Remembered {
     network: Option<ingress_core::Network>,
     memory: Memory,
     retries: Retries,
-    /// What was in order after the last run, if all of it was.
-    settled: Option<Settled>,
+    /// What was asked for when it was in order.
+    settled: Settled,
 }
 
 impl Controller for IngressController {
@@ -134,7 +134,7 @@ impl Controller for IngressController {
         let now = Timestamp::now();
         if run.first {
             // Another replica may have been asked for something else meanwhile.
-            remembered.settled = None;
+            remembered.settled = Settled::default();
         }
         let memory = &mut remembered.memory;
         memory.begin();
@@ -158,12 +158,13 @@ impl Controller for IngressController {
                 failures,
             });
         }
-        self.put_back(run, &decided, remembered.settled.as_ref());
+        let Decided { desired, plan, .. } = &decided;
+        report::put_back(run, remembered.settled.drift(desired, plan));
+        remembered.settled.note(desired, plan);
         let applied = self.apply(run, &decided, &mut remembered.memory).await;
         failures.extend(self.failures(run, &applied, &mut remembered.retries));
         let written = status::write(run, &decided.statuses.changes);
         failures.extend(run.step("status", written).await);
-        remembered.settled = failures.is_empty().then(|| Settled::new(&decided.desired));
         let requeue = self.requeue(&decided, &applied, &mut remembered, &failures);
         Ok(Outcome { requeue, failures })
     }
@@ -277,13 +278,6 @@ impl IngressController {
             class: ErrorClass::Invalid,
             message,
         })
-    }
-
-    /// Says what someone else has changed, and that it is put back.
-    fn put_back(&self, run: &Run<'_>, decided: &Decided, settled: Option<&Settled>) {
-        if let Some(settled) = settled {
-            report::put_back(run, settled.drift(&decided.desired, &decided.plan));
-        }
     }
 
     fn decide(

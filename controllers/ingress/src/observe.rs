@@ -170,6 +170,7 @@ impl Memory {
     }
 
     fn take(&mut self, read: reader::Read, depth: Depth, now: Instant) {
+        let shares = self.has_a_share(depth, now);
         let active = reader::newly_active(&self.observed, &read.observed);
         self.waiting.extend(active);
         self.observed = read.observed;
@@ -177,7 +178,7 @@ impl Memory {
         self.fresh.lists = true;
         self.forgotten = read.unread.keys().cloned().collect();
         self.unread = read.unread;
-        if depth != Depth::Forgotten {
+        if shares {
             self.shared_at = Some(now);
         }
         for name in &read.whole {
@@ -200,9 +201,11 @@ impl Memory {
                 names: self.forgotten.clone(),
                 all_tags: false,
             },
-            Depth::Resync(interval) => {
+            Depth::Resync(_) => {
                 let mut names = self.forgotten.clone();
-                names.extend(self.share(interval, now));
+                if self.has_a_share(depth, now) {
+                    names.extend(self.share(now));
+                }
                 Outdated::These {
                     names,
                     all_tags: true,
@@ -211,15 +214,24 @@ impl Memory {
         }
     }
 
-    /// Those that were read longest ago; none when a share was read just now, since
-    /// runs after a failure are no resyncs.
-    fn share(&self, interval: Duration, now: Instant) -> Vec<String> {
-        let since = self
-            .shared_at
-            .map_or(WHOLE_ROUND, |at| now.saturating_duration_since(at));
-        if since < interval / 2 {
-            return Vec::new();
+    /// Whether a reconcile reads a share: not when one was read just now, since runs
+    /// after a failure are no resyncs.
+    fn has_a_share(&self, depth: Depth, now: Instant) -> bool {
+        match depth {
+            Depth::Everything => true,
+            Depth::Resync(interval) => self.since_share(now) >= interval / 2,
+            Depth::Forgotten => !self.listed,
         }
+    }
+
+    fn since_share(&self, now: Instant) -> Duration {
+        self.shared_at
+            .map_or(WHOLE_ROUND, |at| now.saturating_duration_since(at))
+    }
+
+    /// Those that were read longest ago.
+    fn share(&self, now: Instant) -> Vec<String> {
+        let since = self.since_share(now);
         let part = since.as_secs_f64() / WHOLE_ROUND.as_secs_f64();
         let share = (self.read_at.len() as f64 * part).ceil() as usize;
         let mut oldest: Vec<_> = self.read_at.iter().map(|(name, at)| (*at, name)).collect();

@@ -7,7 +7,7 @@ use isthmus_core::{Plan, Step};
 use crate::action::{Action, Operation};
 use crate::{Desired, DesiredLoadBalancer};
 
-/// What was asked for when everything was in order the last time.
+/// What was asked for when it was in order the last time.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Settled {
     /// Without their members: who is on a load balancer changes nothing of it.
@@ -16,13 +16,21 @@ pub struct Settled {
 }
 
 impl Settled {
-    /// Remembers what was carried out.
-    #[must_use]
-    pub fn new(desired: &Desired) -> Self {
-        let balancers = desired.load_balancers.iter();
-        Self {
-            load_balancers: balancers.map(|(n, b)| (n.clone(), alone(b))).collect(),
-            targets: desired.targets.clone(),
+    /// Remembers what is in order: all for which the plan has no step, carried out
+    /// or withheld.
+    pub fn note(&mut self, desired: &Desired, plan: &Plan<Action>) {
+        let steps = || plan.steps.iter().map(|step| &step.action);
+        let changing: BTreeSet<&str> = steps().map(|action| action.chain.as_str()).collect();
+        for (name, balancer) in &desired.load_balancers {
+            if !changing.contains(name.as_str()) {
+                self.load_balancers.insert(name.clone(), alone(balancer));
+            }
+        }
+        let wanted = &desired.load_balancers;
+        self.load_balancers
+            .retain(|name, _| wanted.contains_key(name));
+        if !steps().any(|action| moves_targets(&action.operation)) {
+            self.targets.clone_from(&desired.targets);
         }
     }
 
@@ -51,6 +59,13 @@ fn alone(balancer: &DesiredLoadBalancer) -> DesiredLoadBalancer {
         members: Vec::new(),
         ..balancer.clone()
     }
+}
+
+fn moves_targets(operation: &Operation) -> bool {
+    matches!(
+        operation,
+        Operation::Register { .. } | Operation::Deregister { .. }
+    )
 }
 
 fn mends(operation: &Operation, same_targets: bool) -> bool {

@@ -27,7 +27,10 @@ fn snapshot() -> Snapshot {
 fn changed(hand: impl Fn(&mut World, &str)) -> (Snapshot, World, Settled) {
     let (mut snapshot, mut world) = (snapshot(), World::default());
     world.settle(&mut snapshot, &config(), now());
-    let settled = Settled::new(&desired(&snapshot, &config(), now()).0);
+    let in_order = decide(&snapshot, &world.observed, &config(), now()).plan;
+    assert!(in_order.is_empty(), "{in_order}");
+    let mut settled = Settled::default();
+    settled.note(&desired(&snapshot, &config(), now()).0, &in_order);
     let name = world.observed.load_balancers.keys().next().cloned();
     hand(&mut world, &name.expect("a load balancer"));
     (snapshot, world, settled)
@@ -65,6 +68,19 @@ fn what_nobody_asked_for_is_drift() {
         3,
         "a load balancer with two listeners: {steps:?}"
     );
+}
+
+#[test]
+fn what_is_not_in_order_yet_is_not_remembered() {
+    let (snapshot, world, mut settled) = changed(idle);
+    let flags = Config {
+        idle_timeout: 120,
+        ..config()
+    };
+    let plan = decide(&snapshot, &world.observed, &flags, now()).plan;
+    settled.note(&desired(&snapshot, &flags, now()).0, &plan);
+    assert_eq!(drift(&snapshot, &world, &settled, &flags), [""; 0]);
+    assert_eq!(drift(&snapshot, &world, &settled, &config()).len(), 1);
 }
 
 #[test]
