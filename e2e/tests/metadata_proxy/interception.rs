@@ -18,12 +18,13 @@ fn port_of(url: &str) -> Result<String> {
     Ok(port.trim_end_matches('/').to_owned())
 }
 
-#[tokio::test]
-async fn pods_are_led_to_the_proxy_and_never_past_it() -> Result<()> {
+/// A node with pods `a`, `b` and `plain`, and a real service that answers; `None`
+/// and a line on stderr if that cannot be had here.
+async fn node(interface: &'static str) -> Result<Option<(Testbed, Net)>> {
     if let Some(missing) = missing().await {
         // Not eprintln: the test harness would keep it to itself.
         writeln!(std::io::stderr(), "skipped: interception needs {missing}").expect("stderr");
-        return Ok(());
+        return Ok(None);
     }
     let testbed = Testbed::acquire().await?;
     for (n, name, role) in [
@@ -40,22 +41,19 @@ async fn pods_are_led_to_the_proxy_and_never_past_it() -> Result<()> {
             )
             .await?;
     }
-    let mut net = Net::lay().await?;
+    let mut net = Net::lay(interface).await?;
     let kubeconfig = std::fs::read_to_string(testbed.kubeconfig())?;
     let server = kubeconfig
         .split("https://127.0.0.1:")
         .nth(1)
         .context("server")?;
     let api = server.chars().take_while(char::is_ascii_digit).collect();
-    net.forward(
-        &testbed,
-        &[
-            api,
-            port_of(testbed.gate.url())?,
-            port_of(testbed.imds.url())?,
-        ],
-    )
-    .await?;
+    let ports = [
+        api,
+        port_of(testbed.gate.url())?,
+        port_of(testbed.imds.url())?,
+    ];
+    net.forward(&testbed, &ports).await?;
     net.python(&testbed, "imds", REAL, &[]).await?;
     for url in [V4, V6] {
         until("the real service answers", async || {
@@ -63,6 +61,14 @@ async fn pods_are_led_to_the_proxy_and_never_past_it() -> Result<()> {
         })
         .await?;
     }
+    Ok(Some((testbed, net)))
+}
+
+#[tokio::test]
+async fn pods_are_led_to_the_proxy_and_never_past_it() -> Result<()> {
+    let Some((testbed, net)) = node("cali+").await? else {
+        return Ok(());
+    };
 
     // Rules of others, and what an earlier proxy with another address left behind.
     for program in ["iptables", "ip6tables"] {
@@ -169,6 +175,77 @@ async fn pods_are_led_to_the_proxy_and_never_past_it() -> Result<()> {
             "{rules:?}"
         );
     }
+    assert_eq!(net.curl("a", V4).await?.1, "the real service");
+    Ok(())
+}
+
+/// Whether the chain of a family begins with the proxy's rule and has it once.
+async fn first_and_once(net: &Net, program: &str) -> Result<bool> {
+    let rules = net.rules(program).await?;
+    let ours = |rule: &&String| rule.contains("isthmus-metadata-proxy");
+    Ok(rules.first().is_some_and(|rule| ours(&rule)) && rules.iter().filter(ours).count() == 1)
+}
+
+/// The rules of a running proxy are taken away, doubled and put behind others.
+#[tokio::test]
+async fn the_rules_are_kept_in_place() -> Result<()> {
+    let Some((testbed, net)) = node("!eth0").await? else {
+        return Ok(());
+    };
+    let proxy = net
+        .proxy(&testbed, &["--iptables-check-interval=1s"])
+        .await?;
+    let rules = net.rules("iptables").await?;
+    assert!(rules[0].contains("! -i eth0"), "{rules:?}");
+    for base in [V4, V6] {
+        let url = format!("{base}{PATH}");
+        assert_eq!(net.curl("a", &url).await?.1, "role-a", "{base}");
+        assert_eq!(net.curl("b", &url).await?.1, "role-b", "{base}");
+    }
+    let rule = rules[0].trim_start_matches("-A PREROUTING").to_owned();
+    let damages = [
+        "-F PREROUTING".to_owned(),
+        "-I PREROUTING -p udp -j ACCEPT".to_owned(),
+        format!("-A PREROUTING{rule}"),
+        "-D PREROUTING 1".to_owned(),
+    ];
+    for damage in &damages {
+        for program in ["iptables", "ip6tables"] {
+            // The other family's rule has other addresses.
+            if program == "iptables" || !damage.contains("DNAT") {
+                let words = format!("{program} -t nat {damage}");
+                net.within("node", &words.split_whitespace().collect::<Vec<_>>())
+                    .await?;
+            }
+            until("the rules are right again", async || {
+                first_and_once(&net, program).await
+            })
+            .await?;
+        }
+    }
+    assert_eq!(net.curl("a", &format!("{V4}{PATH}")).await?.1, "role-a");
+    let log = proxy.stderr();
+    assert!(log.contains("were put right"), "{log}");
+
+    // The node itself, and so every pod in its network, is refused by its address.
+    let (status, body) = net
+        .curl("node", &format!("http://10.9.0.1:8181{PATH}"))
+        .await?;
+    assert_eq!(
+        (status, body.trim()),
+        (403, "pods in the host network are not served")
+    );
+    let (status, _) = net
+        .curl("node", &format!("http://10.9.0.1:8181{PATH}role-a"))
+        .await?;
+    assert_eq!(status, 403);
+
+    // At the end they stay, until they are taken away.
+    assert_eq!(proxy.terminate().await?.code, Some(0));
+    assert_eq!(net.redirect(&testbed, "check").await?, Some(0));
+    assert_eq!(net.curl("a", &format!("{V4}{PATH}")).await?.0, 0);
+    assert_eq!(net.redirect(&testbed, "remove").await?, Some(0));
+    assert_eq!(net.redirect(&testbed, "check").await?, Some(1));
     assert_eq!(net.curl("a", V4).await?.1, "the real service");
     Ok(())
 }

@@ -8,6 +8,7 @@ mod doors;
 mod interception;
 mod life;
 mod net;
+mod rules;
 mod sdks;
 mod serving;
 mod taint;

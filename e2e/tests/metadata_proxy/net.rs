@@ -1,6 +1,7 @@
 //! A node, its pods and the real metadata service, each in a network namespace of its own.
 
 use std::process::Stdio;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use anyhow::{Context, Result, ensure};
 use isthmus_e2e::{ACCOUNT, Process, Testbed};
@@ -30,7 +31,8 @@ pub(crate) async fn missing() -> Option<String> {
             return Some(program.to_owned());
         }
     }
-    let probe = format!("isthmus-{}-probe", std::process::id());
+    let number = LAID.fetch_add(1, Relaxed);
+    let probe = format!("isthmus-{}-{number}-probe", std::process::id());
     let made = run("ip", &["netns", "add", &probe]).await;
     let _ = run("ip", &["netns", "del", &probe]).await;
     made.err()
@@ -48,9 +50,13 @@ async fn run(program: &str, args: &[&str]) -> Result<String> {
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
+/// How many were laid by this process.
+static LAID: AtomicUsize = AtomicUsize::new(0);
+
 /// The namespaces of a test; gone with it.
 pub(crate) struct Net {
     prefix: String,
+    interface: &'static str,
     helpers: Vec<Child>,
 }
 
@@ -70,9 +76,15 @@ impl Drop for Net {
 
 impl Net {
     /// A node with three pods behind `cali*` and the metadata service behind `eth0`.
-    pub(crate) async fn lay() -> Result<Self> {
+    /// `interface` is that of the redirection.
+    pub(crate) async fn lay(interface: &'static str) -> Result<Self> {
         let net = Self {
-            prefix: format!("isthmus-{}", std::process::id()),
+            interface,
+            prefix: format!(
+                "isthmus-{}-{}",
+                std::process::id(),
+                LAID.fetch_add(1, Relaxed)
+            ),
             helpers: Vec::new(),
         };
         let script = ["a", "b", "plain"].iter().enumerate().map(|(n, pod)| {
@@ -207,8 +219,10 @@ impl Net {
             .command(PROXY)
             .await?
             .by(&["ip", "netns", "exec", &node]);
-        let flags = ["--host-ip=10.9.0.1", "--host-interface=cali+"];
-        Ok(command.args(words).args(&flags))
+        let interface = format!("--host-interface={}", self.interface);
+        Ok(command
+            .args(words)
+            .args(&["--host-ip=10.9.0.1", &interface]))
     }
 
     /// `redirect …` on the node: the exit code.

@@ -61,11 +61,12 @@ impl Interface {
 }
 
 /// The rules of a chain as `-S` lists them, without the policy, in their order.
-fn rules(listing: &str) -> impl Iterator<Item = Vec<String>> {
+fn rules(listing: &str) -> Vec<&str> {
     let prefix = format!("-A {CHAIN} ");
-    listing
-        .lines()
-        .filter_map(move |line| line.strip_prefix(&prefix).map(options))
+    let lines = listing.lines();
+    lines
+        .filter_map(|line| line.strip_prefix(&prefix))
+        .collect()
 }
 
 /// A rule as a set: options with their values, in no order, without what a listing adds.
@@ -128,20 +129,29 @@ impl Redirect {
     /// The commands that put the rule first and take away every other one of
     /// ours, each as arguments behind `-t nat`. The new rule comes before the old
     /// ones go: at no moment is there none.
+    ///
+    /// What differs goes by its text, since others may change the chain
+    /// meanwhile; a second one of the same text can go by its place alone.
     #[must_use]
     pub fn repair(&self, listing: &str) -> Vec<Vec<String>> {
         let wanted = options(&self.rule().join(" "));
-        let rules: Vec<Vec<String>> = rules(listing).collect();
-        let first = rules.first() == Some(&wanted);
+        let rules = rules(listing);
+        let same: Vec<bool> = rules.iter().map(|rule| options(rule) == wanted).collect();
+        let first = same.first() == Some(&true);
         let mut commands = Vec::new();
         if !first {
             let insert = ["-I", CHAIN, "1"].map(str::to_owned);
             commands.push(insert.into_iter().chain(self.rule()).collect());
         }
-        // Positions count from one, and an insertion moves them by one.
+        // Places count from one, and an insertion moves them by one. From the
+        // last to the first, so that no deletion moves another one's place.
         let shift = if first { 1 } else { 2 };
-        let superfluous = ours(&rules).filter(|at| !(first && *at == 0));
-        commands.extend(delete(superfluous.map(|at| at + shift)));
+        let twice = (usize::from(first)..rules.len())
+            .rev()
+            .filter(|at| same[*at]);
+        commands.extend(twice.map(|at| delete(&(at + shift).to_string())));
+        let others = rules.iter().zip(&same).filter(|(_, same)| !**same);
+        commands.extend(ours(others.map(|(rule, _)| *rule)));
         commands
     }
 }
@@ -149,24 +159,19 @@ impl Redirect {
 /// The commands that take away every rule of ours, as [`Redirect::repair`] has them.
 #[must_use]
 pub fn removal(listing: &str) -> Vec<Vec<String>> {
-    let rules: Vec<Vec<String>> = rules(listing).collect();
-    delete(ours(&rules).map(|at| at + 1))
+    ours(rules(listing).into_iter()).collect()
 }
 
-fn ours(rules: &[Vec<String>]) -> impl Iterator<Item = usize> {
+/// The deletions of those rules that are ours, by their text.
+fn ours<'a>(rules: impl Iterator<Item = &'a str>) -> impl Iterator<Item = Vec<String>> {
     let mark = format!("--comment {COMMENT}");
-    let numbered = rules.iter().enumerate();
-    numbered
-        .filter(move |(_, rule)| rule.contains(&mark))
-        .map(|(at, _)| at)
+    let is_ours = move |rule: &&str| options(rule).contains(&mark);
+    rules.filter(is_ours).map(delete)
 }
 
-/// From the last to the first, so that no deletion moves another one's position.
-fn delete(positions: impl Iterator<Item = usize>) -> Vec<Vec<String>> {
-    let mut positions: Vec<usize> = positions.collect();
-    positions.sort_unstable();
-    let command = |at: usize| vec!["-D".to_owned(), CHAIN.to_owned(), at.to_string()];
-    positions.into_iter().rev().map(command).collect()
+fn delete(rule: &str) -> Vec<String> {
+    let words = ["-D", CHAIN].into_iter().chain(rule.split_whitespace());
+    words.map(str::to_owned).collect()
 }
 
 #[cfg(test)]

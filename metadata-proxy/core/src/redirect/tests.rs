@@ -44,15 +44,11 @@ fn first_once_and_current() {
         "behind the services it is not reached"
     );
     assert_eq!(repair(&[LISTED, KUBE, LISTED]), ["-D PREROUTING 3"]);
-    assert_eq!(repair(&[STALE, KUBE]), [INSERT, "-D PREROUTING 2"]);
+    let stale = STALE.replacen("-A", "-D", 1);
+    assert_eq!(repair(&[STALE, KUBE]), [INSERT, &stale]);
     assert_eq!(
         repair(&[STALE, LISTED, STALE]),
-        [
-            INSERT,
-            "-D PREROUTING 4",
-            "-D PREROUTING 3",
-            "-D PREROUTING 2"
-        ]
+        [INSERT, "-D PREROUTING 3", &stale, &stale]
     );
     assert!(redirect().in_place(&listing(&[LISTED, KUBE])));
 }
@@ -62,7 +58,7 @@ fn removal_takes_only_ours() {
     let commands = removal(&listing(&[STALE, KUBE, LISTED]));
     assert_eq!(
         commands.iter().map(|c| c.join(" ")).collect::<Vec<_>>(),
-        ["-D PREROUTING 3", "-D PREROUTING 1"]
+        [STALE, LISTED].map(|rule| rule.replacen("-A", "-D", 1))
     );
 }
 
@@ -126,7 +122,12 @@ fn run(mut chain: Vec<String>, commands: &[Vec<String>]) -> Vec<String> {
     for command in commands {
         match command[0].as_str() {
             "-I" => chain.insert(0, format!("-A PREROUTING {}", command[3..].join(" "))),
-            _ => drop(chain.remove(command[2].parse::<usize>().unwrap() - 1)),
+            _ => {
+                let text = format!("-A PREROUTING {}", command[2..].join(" "));
+                let by_text = || chain.iter().position(|rule| *rule == text);
+                let place = command[2].parse::<usize>().map(|place| place - 1);
+                chain.remove(place.ok().or_else(by_text).unwrap());
+            }
         }
     }
     chain
