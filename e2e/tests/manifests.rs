@@ -109,6 +109,14 @@ metadata: {name: routed, namespace: trouble}
 spec: {hosts: [routed.example.org]}
 ---
 apiVersion: v1
+kind: Service
+metadata:
+  name: headless
+  namespace: trouble
+  annotations: {external-dns.alpha.kubernetes.io/hostname: headless.example.org}
+spec: {clusterIP: None, selector: {app: none}, ports: [{port: 80}]}
+---
+apiVersion: v1
 kind: ConfigMap
 metadata: {name: typo, namespace: trouble, labels: {egress: static}}
 data: {bank: 203.0.113.0/99}
@@ -145,7 +153,14 @@ async fn each_program_has_the_rights_that_it_needs_and_no_others() -> Result<()>
         let command = command.env("KUBECONFIG", &kubeconfig);
         match name {
             "isthmus-metadata-proxy" => command.args(&["--namespace-restrictions"]),
-            _ => command.args(&["--leader-elect", "--leader-election-namespace=kube-system"]),
+            _ => {
+                let sources: &[&str] = match name {
+                    "isthmus-dns" => &["--source=service"],
+                    _ => &[],
+                };
+                let leads = ["--leader-elect", "--leader-election-namespace=kube-system"];
+                command.args(&leads).args(sources)
+            }
         }
     };
     let then = async |proxy: &str| {
