@@ -25,7 +25,8 @@ pub(super) fn to_service(service: &core::Service) -> Service {
     let metadata = &service.metadata;
     let namespace = metadata.namespace.clone().unwrap_or_default();
     let uid = metadata.uid.clone().unwrap_or_default();
-    let spec = service.spec.clone().unwrap_or_default();
+    let nothing = core::ServiceSpec::default();
+    let spec = service.spec.as_ref().unwrap_or(&nothing);
     let cluster_ip = spec.cluster_ip.as_deref();
     let parse = |ip: &String| ip.parse().ok();
     let status = service.status.as_ref();
