@@ -196,7 +196,9 @@ impl<'a> Row<'a> {
             return;
         };
         let site = registry.site(&mark, self.scene.records);
-        if matches!(site, Site::Taken(_)) || !self.marks_written.insert(mark.key.clone()) {
+        // What is ours by another mark goes without one where there is no room.
+        let no_room = matches!(site, Site::Taken(_)) || self.mark_fits(&mark.key, &mark).is_err();
+        if no_room || !self.marks_written.insert(mark.key.clone()) {
             return;
         }
         match self.scene.records.records.get(&mark.key) {
