@@ -133,6 +133,25 @@ spec:
 status: {phase: Running, podIP: 127.0.10.9, podIPs: [{ip: 127.0.10.9}]}
 ";
 
+/// A pod that goes to the container endpoint.
+const BEARER: &str = "
+apiVersion: v1
+kind: ServiceAccount
+metadata: {name: bearer, namespace: shop}
+---
+apiVersion: v1
+kind: Pod
+metadata:
+  name: bearer
+  namespace: shop
+  annotations: {iam.amazonaws.com/role: shop-bearer}
+spec:
+  nodeName: playground
+  serviceAccountName: bearer
+  containers: [{name: main, image: example}]
+status: {phase: Running, podIP: 127.0.10.10, podIPs: [{ip: 127.0.10.10}]}
+";
+
 /// With the rights of its ServiceAccount each program does its work, and it asks
 /// for each of them: none is missing and none is there for nothing.
 #[tokio::test]
@@ -166,6 +185,7 @@ async fn each_program_has_the_rights_that_it_needs_and_no_others() -> Result<()>
     let then = async |proxy: &str| {
         testbed.apply_yaml(TROUBLE).await?;
         ask(proxy, [127, 0, 10, 9]).await?;
+        present(&testbed, proxy).await?;
         complained(&accounts).await
     };
     playground::rehearse(&testbed, started, then).await?;
@@ -188,18 +208,51 @@ async fn each_program_has_the_rights_that_it_needs_and_no_others() -> Result<()>
 
 /// Asks for credentials as the pod of that address.
 async fn ask(proxy: &str, pod: [u8; 4]) -> Result<()> {
+    let path = "/latest/meta-data/iam/security-credentials/admin";
+    let head = format!("GET {path} HTTP/1.1\r\nHost: 169.254.169.254\r\nConnection: close\r\n\r\n");
+    let answer = as_pod(proxy, pod, &head).await?;
+    ensure!(!answer.starts_with("HTTP/1.1 200"), "{answer}");
+    Ok(())
+}
+
+/// Presents a pod's own token at the container endpoint, which the API server has to review.
+async fn present(testbed: &Testbed, proxy: &str) -> Result<()> {
+    testbed.apply_yaml(BEARER).await?;
+    let jsonpath = "-o=jsonpath={.metadata.uid}";
+    let uid = kubectl(testbed, &["get", "pod", "bearer", "-n", "shop", jsonpath]).await?;
+    let uid = format!("--bound-object-uid={uid}");
+    let bound = [
+        "--bound-object-kind=Pod",
+        "--bound-object-name=bearer",
+        &uid,
+    ];
+    let create = ["create", "token", "bearer", "-n", "shop"];
+    let audience = ["--audience=sts.amazonaws.com"];
+    let token = kubectl(testbed, &[&create[..], &audience, &bound].concat()).await?;
+    let head = format!(
+        "GET /v1/credentials HTTP/1.1\r\nHost: 169.254.170.23\r\nConnection: close\r\nAuthorization: {}\r\n\r\n",
+        token.trim()
+    );
+    let mut answer = String::new();
+    for _ in 0..60 {
+        answer = as_pod(proxy, [127, 0, 10, 10], &head).await?;
+        if answer.starts_with("HTTP/1.1 200") {
+            return Ok(());
+        }
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+    anyhow::bail!("{answer}")
+}
+
+async fn as_pod(proxy: &str, pod: [u8; 4], head: &str) -> Result<String> {
     let socket = TcpSocket::new_v4()?;
     socket.bind(SocketAddr::from((pod, 0)))?;
     let address = proxy.trim_start_matches("http://").parse()?;
     let mut stream = socket.connect(address).await?;
-    let path = "/latest/meta-data/iam/security-credentials/admin";
-    let request =
-        format!("GET {path} HTTP/1.1\r\nHost: 169.254.169.254\r\nConnection: close\r\n\r\n");
-    stream.write_all(request.as_bytes()).await?;
+    stream.write_all(head.as_bytes()).await?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await?;
-    ensure!(!answer.starts_with("HTTP/1.1 200"), "{answer}");
-    Ok(())
+    Ok(answer)
 }
 
 fn events(verb: &str) -> Right {

@@ -1,10 +1,11 @@
 //! The flags: kube2iam's, by its names, and a few more.
 
 use std::net::IpAddr;
+use std::path::PathBuf;
 
 use isthmus_core::GoDuration;
 use isthmus_runtime::CommonArgs;
-use metadata_proxy_core::{BaseArn, Interface, Secret};
+use metadata_proxy_core::{BaseArn, Interface, STS_AUDIENCE, Secret};
 
 /// Whether requests without a session token are answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -13,6 +14,15 @@ pub(crate) enum ImdsV2Arg {
     Optional,
     /// They get a 401.
     Required,
+}
+
+/// Whose word STS is given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum SourceArg {
+    /// The node's.
+    AssumeRole,
+    /// The pod's own token.
+    WebIdentity,
 }
 
 /// How the entries of a namespace's allow-list are read.
@@ -93,9 +103,25 @@ pub(crate) struct RoleArgs {
     #[arg(long)]
     pub(crate) auto_discover_default_role: bool,
 
-    /// The pod annotation that names the role.
+    /// The annotation that names the role, of a pod or of its service account.
     #[arg(long, value_name = "KEY", default_value = "iam.amazonaws.com/role")]
     pub(crate) iam_role_key: String,
+
+    /// Whether a service account's annotation counts for pods that have none.
+    #[arg(long, default_value_t = true, action = clap::ArgAction::Set)]
+    pub(crate) service_account_roles: bool,
+
+    /// Whether roles are assumed with the node's own credentials or with each pod's own token.
+    #[arg(long, value_enum, value_name = "SOURCE", default_value = "assume-role")]
+    pub(crate) credential_source: SourceArg,
+
+    /// The audience of the tokens of pods.
+    #[arg(long, value_name = "AUDIENCE", default_value = STS_AUDIENCE)]
+    pub(crate) token_audience: String,
+
+    /// The kubelet's folder, with the volumes of pods; read with --credential-source=web-identity.
+    #[arg(long, value_name = "PATH", default_value = "/var/lib/kubelet")]
+    pub(crate) kubelet_root: PathBuf,
 
     /// The pod annotation that names the external id.
     #[arg(
@@ -158,6 +184,10 @@ pub(crate) struct RedirectArgs {
     /// Lead pods' requests for the metadata addresses here, by iptables and ip6tables.
     #[arg(long)]
     pub(crate) iptables: bool,
+
+    /// Lead requests for the container endpoint, 169.254.170.23 and fd00:ec2::23, here too. Not beside the agent of EKS Pod Identity.
+    #[arg(long)]
+    pub(crate) container_endpoint: bool,
 
     /// Take the rules away at the end. Otherwise they stay: without a proxy nothing reaches the real service.
     #[arg(long)]

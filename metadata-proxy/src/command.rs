@@ -5,13 +5,14 @@ use std::process::ExitCode;
 
 use isthmus_runtime::{Exit, Metrics, StartError};
 use jiff::Timestamp;
-use k8s_openapi::api::core::v1::{Namespace, Pod as KubePod};
+use k8s_openapi::api::core::v1::{Namespace, Pod as KubePod, ServiceAccount};
 use kube::api::ListParams;
 use kube::{Api, ResourceExt};
-use metadata_proxy_core::{Directory, PodIndex, explain};
+use metadata_proxy_core::{Directory, Pod, PodIndex, ServiceAccounts, TokenVolume, explain};
 
 use crate::config::Config;
 use crate::imds::Imds;
+use crate::kubelet::KubeletRoot;
 use crate::metrics::ProxyMetrics;
 use crate::netfilter::Netfilter;
 use crate::{cluster, discover, watch};
@@ -114,10 +115,11 @@ pub(crate) async fn explain_pod(
     let client = cluster::client(&config.cluster, &config.common).await?;
     let failed =
         |error: kube::Error| StartError::new(format_args!("Pod {namespace}/{name}: {error}"));
-    let object = Api::<KubePod>::namespaced(client.clone(), namespace)
-        .get(name)
-        .await
-        .map_err(failed)?;
+    let pods = Api::<KubePod>::namespaced(client.clone(), namespace);
+    let object = cluster::find(&pods, name).await.map_err(failed)?;
+    let object = object.ok_or_else(|| {
+        StartError::new(format_args!("Pod {namespace}/{name}: there is no such pod"))
+    })?;
     let subject =
         watch::pod(&object, &config.keys).ok_or("the API server gave a pod without a UID")?;
     let mut directory = Directory {
@@ -141,11 +143,15 @@ pub(crate) async fn explain_pod(
     {
         directory.pods.apply(neighbour);
     }
+    if config.roles.of_service_accounts {
+        account(&mut directory, &client, &subject, &config.keys.role).await?;
+    }
     if let Some(format) = directory.rules.restrictions {
-        let object = Api::<Namespace>::all(client)
-            .get(namespace)
+        let namespaces = Api::<Namespace>::all(client);
+        let object = cluster::find(&namespaces, namespace)
             .await
             .map_err(failed)?;
+        let object = object.unwrap_or_default();
         let list = object
             .annotations()
             .get(&config.keys.allowed_roles)
@@ -157,7 +163,9 @@ pub(crate) async fn explain_pod(
             );
         }
     }
-    let explanation = explain(&directory, &subject, Timestamp::now());
+    let kubelet = KubeletRoot::new(config.credentials.kubelet_root.clone());
+    let look = |token: &TokenVolume, uid: &str| look(&kubelet, token, uid);
+    let explanation = explain(&directory, &subject, Timestamp::now(), &look);
     for line in &explanation.lines {
         println!("{line}");
     }
@@ -166,6 +174,50 @@ pub(crate) async fn explain_pod(
     } else {
         ExitCode::FAILURE
     })
+}
+
+/// The pod's service account, if it may be read.
+async fn account(
+    directory: &mut Directory,
+    client: &kube::Client,
+    pod: &Pod,
+    key: &str,
+) -> Result<(), StartError> {
+    let (namespace, name) = (&pod.namespace, pod.account());
+    let accounts = Api::<ServiceAccount>::namespaced(client.clone(), namespace);
+    match cluster::find(&accounts, name).await {
+        Ok(object) => {
+            directory.service_accounts = ServiceAccounts::watched();
+            if let Some(object) = object {
+                let role = object.annotations().get(key).map(String::as_str);
+                directory.service_accounts.apply(namespace, name, role);
+            }
+            Ok(())
+        }
+        Err(kube::Error::Api(status)) if status.code == 403 => {
+            println!(
+                "service account {namespace}/{name} may not be read: its annotation is not looked at"
+            );
+            Ok(())
+        }
+        Err(error) => Err(StartError::new(format_args!(
+            "ServiceAccount {namespace}/{name}: {error}"
+        ))),
+    }
+}
+
+/// What there is to say of the file of a pod's token.
+fn look(kubelet: &KubeletRoot, token: &TokenVolume, uid: &str) -> Result<String, String> {
+    let place = kubelet.shown(token, uid);
+    if !kubelet.has_pods() {
+        return Ok(format!(
+            "its token is looked for at {place}, on its node: this is not it, or the kubelet's folder is not mounted here"
+        ));
+    }
+    match kubelet.token(token, uid) {
+        Ok(_) => Ok(format!("its token is at {place}")),
+        Err(error) => Err(format!("its token {place} cannot be read: {error}")),
+    }
 }
 
 #[cfg(test)]

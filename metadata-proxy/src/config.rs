@@ -7,6 +7,7 @@ mod roles;
 mod tests;
 
 use std::net::IpAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use hyper::Uri;
@@ -63,21 +64,27 @@ pub(crate) struct Waits {
 #[derive(Clone, Debug)]
 pub(crate) struct Roles {
     pub(crate) rules: RoleRules,
+    /// `--service-account-roles`
+    pub(crate) of_service_accounts: bool,
     pub(crate) discover_base: bool,
     pub(crate) discover_default: bool,
 }
 
-/// The annotations that are read.
+/// What of pods and namespaces is read.
 #[derive(Clone, Debug)]
 pub(crate) struct AnnotationKeys {
+    /// `--token-audience`: the projected tokens that count.
+    pub(crate) audience: String,
     pub(crate) role: String,
     pub(crate) external_id: String,
     pub(crate) allowed_roles: String,
 }
 
 /// How credentials are got and held.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct CredentialsConfig {
+    /// `--kubelet-root`
+    pub(crate) kubelet_root: PathBuf,
     /// What STS is asked for.
     pub(crate) session: Duration,
     pub(crate) policy: CachePolicy,
@@ -163,6 +170,7 @@ impl Config {
             request_rate: args.listen.pod_request_rate,
             roles,
             keys: AnnotationKeys {
+                audience: args.roles.token_audience,
                 role: args.roles.iam_role_key,
                 external_id: args.roles.iam_external_id,
                 allowed_roles: args.roles.namespace_key,

@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use isthmus_core::ErrorClass;
 use jiff::Timestamp;
-use metadata_proxy_core::{CachePolicy, Grant, Prepared, Refusal, Slot, Supply, whole_seconds};
+use metadata_proxy_core::{
+    CachePolicy, Grant, Identity, Prepared, Refusal, Slot, Supply, whole_seconds,
+};
 use tokio::sync::{Semaphore, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -44,6 +46,10 @@ struct Held {
     slot: Slot,
     /// The call that is under way: the channel closes when it has ended.
     flight: Option<watch::Receiver<()>>,
+    /// Whether somebody has asked, and not only the prefetch.
+    asked: bool,
+    /// What was said last of a token that cannot be had.
+    said: Option<String>,
 }
 
 impl fmt::Debug for CredentialStore {
@@ -83,6 +89,7 @@ impl CredentialStore {
         let mut flight = {
             let mut held = self.held();
             let entry = held.entry(grant.clone()).or_default();
+            entry.asked = true;
             match entry.slot.supply(Timestamp::now()) {
                 Supply::Serve(prepared) => return Ok(self.supplied(Supplied::Hit, prepared)),
                 Supply::Renew(prepared) => {
@@ -123,13 +130,14 @@ impl CredentialStore {
         let mut held = self.held();
         let grants = grants();
         for grant in &grants {
+            let prefetch = prefetch && !waits_for_token(grant);
             if prefetch && !held.contains_key(grant) {
                 held.insert(grant.clone(), Held::default());
             }
             if let Some(entry) = held.get_mut(grant) {
                 match entry.slot.supply(now) {
                     Supply::Serve(_) | Supply::Refuse(_) => {}
-                    Supply::Fetch(None) if !prefetch => {}
+                    Supply::Fetch(None) if !prefetch || entry.slot.just_missed(now) => {}
                     Supply::Renew(_) | Supply::Fetch(_) => drop(self.fly(grant, entry)),
                 }
             }
@@ -201,22 +209,40 @@ impl CredentialStore {
             return;
         }
         let given = self.source.credentials(grant.clone()).await;
-        let now = Timestamp::now();
-        if let Err(error) = &given {
+        if let Err(error) = &given
+            && self.is_news(grant, error)
+        {
             tracing::warn!(role = %grant.role, session = grant.session_name, class = %error.class, "no credentials: {error}");
             (self.on_failure)(grant, error);
         }
+        let now = Timestamp::now();
         // Forgotten meanwhile: nobody may have them any more.
         if let Some(held) = self.held().get_mut(grant) {
             match given {
                 Ok(credentials) => {
-                    let prepared = Prepared::new(&credentials, now);
-                    tracing::info!(role = %grant.role, session = grant.session_name, until = %whole_seconds(credentials.expires), "credentials");
+                    let prepared = Prepared::new(&credentials, &grant.role, now);
+                    tracing::info!(role = %grant.role, session = grant.session_name, source = grant.identity.source().as_str(), until = %whole_seconds(credentials.expires), "credentials");
                     held.slot.succeed(prepared, &self.policy, jitter(), now);
+                    held.said = None;
                 }
+                Err(error) if error.no_token => held.slot.miss(now),
                 Err(error) => held.slot.fail(error.class, &self.policy, jitter(), now),
             }
         }
+    }
+
+    /// Whether a failure is worth a word. That a token is not there is none while
+    /// nobody asks, for the kubelet writes it a moment after the pod appears; and
+    /// then it is once.
+    fn is_news(&self, grant: &Grant, error: &SourceError) -> bool {
+        if !error.no_token {
+            return true;
+        }
+        let mut held = self.held();
+        let Some(entry) = held.get_mut(grant).filter(|entry| entry.asked) else {
+            return false;
+        };
+        entry.said.replace(error.message.clone()).as_ref() != Some(&error.message)
     }
 
     fn supplied(&self, how: Supplied, prepared: Prepared) -> Prepared {
@@ -228,6 +254,11 @@ impl CredentialStore {
         // Every change of an entry is whole.
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Nothing but a request of the pod brings the token.
+fn waits_for_token(grant: &Grant) -> bool {
+    matches!(grant.identity, Identity::Pod { token: None, .. })
 }
 
 /// From 0 to 1.

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use jiff::Timestamp;
-use metadata_proxy_core::{Caller, Directory, Grant, Pod, RoleState, Shown};
+use metadata_proxy_core::{Caller, Directory, Grant, Pod, Presented, RoleState, Shown};
 use tokio::sync::watch;
 
 /// A [`Directory`] that says when it changes. Clones share it.
@@ -64,6 +64,17 @@ impl SharedDirectory {
         now: Timestamp,
     ) -> Caller {
         directory.identify(peer, shown, now, |pod| self.role_of(directory, pod))
+    }
+
+    /// As [`SharedDirectory::identify`], for the container endpoint.
+    pub(crate) fn identify_bearer(
+        &self,
+        directory: &Directory,
+        peer: IpAddr,
+        presented: Presented<'_>,
+        now: Timestamp,
+    ) -> Caller {
+        directory.identify_bearer(peer, presented, now, |pod| self.role_of(directory, pod))
     }
 
     fn role_of(&self, directory: &Directory, pod: &Pod) -> RoleState {

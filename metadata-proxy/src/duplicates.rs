@@ -99,6 +99,7 @@ mod tests {
             role: String::new(),
             external_id: String::new(),
             allowed_roles: String::new(),
+            audience: String::new(),
         }
     }
 

@@ -7,9 +7,12 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use isthmus_runtime::Metrics;
 use metadata_proxy_core::{
-    AllowedHosts, BaseArn, CachePolicy, Directory, ImdsV2, Pod, RoleRules, TokenKey, UpstreamPaths,
+    AllowedHosts, BaseArn, CachePolicy, Directory, ImdsV2, Pod, RoleRules, STS_AUDIENCE, TokenKey,
+    UpstreamPaths,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
@@ -22,8 +25,10 @@ use crate::credentials::CredentialStore;
 use crate::directory::SharedDirectory;
 use crate::health::Health;
 use crate::imds::Imds;
+use crate::kubelet::KubeletRoot;
 use crate::limit::RequestLimit;
 use crate::metrics::ProxyMetrics;
+use crate::pod_tokens::PodTokens;
 use crate::report::Reporter;
 use crate::respond::Responder;
 use crate::start::Readiness;
@@ -35,6 +40,7 @@ pub(crate) struct Proxy {
     pub(crate) directory: SharedDirectory,
     pub(crate) sts: FakeSts,
     pub(crate) store: Arc<CredentialStore>,
+    pub(crate) tokens: Arc<PodTokens>,
     upstream: Arc<Mutex<Vec<String>>>,
 }
 
@@ -73,7 +79,15 @@ pub(crate) fn pod(name: &str, address: &str, role: Option<&str>) -> Pod {
         gone_by: None,
         role: role.map(str::to_owned),
         external_id: None,
+        session_policies: None,
+        token: None,
     }
+}
+
+/// A token with this payload and a signature of nobody.
+pub(crate) fn jwt(payload: &serde_json::Value) -> String {
+    let payload = URL_SAFE_NO_PAD.encode(payload.to_string());
+    format!("e30.{payload}.c2ln")
 }
 
 pub(crate) const WAITS: Waits = Waits {
@@ -116,6 +130,9 @@ impl Proxy {
             Box::new(|_, _| {}),
             shutdown.clone(),
         );
+        let kubelet = KubeletRoot::new(std::env::temp_dir().join("no-kubelet-here"));
+        let audience = STS_AUDIENCE.to_owned();
+        let tokens = Arc::new(PodTokens::new(kubelet, audience, metrics.clone()));
         let imds = Arc::new(Imds::new(format!("http://{imds}").parse().unwrap()));
         let health = Health::new(Readiness::settled(&shutdown));
         tokio::spawn(health.clone().poll(imds.clone(), shutdown.clone()));
@@ -132,6 +149,7 @@ impl Proxy {
             imds,
             health,
             duplicates: None,
+            tokens: tokens.clone(),
             reporter: Reporter::new(directory.clone()),
             metrics: metrics.clone(),
         };
@@ -150,6 +168,7 @@ impl Proxy {
             directory,
             sts,
             store,
+            tokens,
             upstream,
         }
     }

@@ -14,16 +14,19 @@ mod duplicates;
 mod fixture;
 mod health;
 mod imds;
+mod kubelet;
 mod limit;
 mod metrics;
 mod netfilter;
 mod page;
+mod pod_tokens;
 mod proxy;
 mod report;
 mod respond;
 mod server;
 mod start;
 mod taint;
+mod tidy;
 mod watch;
 
 fn main() -> std::process::ExitCode {

@@ -1,11 +1,14 @@
 //! The proxy's own metrics. Every label has a closed set of values.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use isthmus_runtime::Metrics;
 use jiff::Timestamp;
-use metadata_proxy_core::Refusal;
-use prometheus::{Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Opts};
+use metadata_proxy_core::{Refusal, RoleOrigin, SourceMode};
+use prometheus::{
+    Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
+};
 
 /// What became of a question for credentials.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,9 +25,33 @@ pub(crate) enum Supplied {
     Refused,
 }
 
+/// What the API server said of a token that a pod presented.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reviewed {
+    Genuine,
+    Refused,
+    /// It could not be asked.
+    Failed,
+}
+
+/// Where a pod's own token was had from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum TokenFrom {
+    /// The kubelet's volume.
+    Volume,
+    /// The pod, at the container endpoint.
+    Presented,
+    /// Nowhere.
+    None,
+}
+
 /// A handle. Clones share the metrics.
 #[derive(Clone, Debug)]
 pub(crate) struct ProxyMetrics {
+    reviews: [IntCounter; 3],
+    pod_tokens: [IntCounter; 3],
+    origins: IntGaugeVec,
+    source: IntGaugeVec,
     /// By status.
     answers: [(u16, IntCounter); STATUSES.len()],
     /// In the order of [`Refusal::ALL`].
@@ -59,6 +86,19 @@ impl ProxyMetrics {
             "Questions for credentials, by where the answer came from.",
             "outcome",
         );
+        let reviews = counters(
+            "isthmus_proxy_token_reviews_total",
+            "Tokens that pods presented, by what the API server said of them.",
+            "outcome",
+        );
+        let pod_tokens = counters(
+            "isthmus_proxy_pod_tokens_total",
+            "Pods' own tokens that STS was to be given, by where they were had from.",
+            "from",
+        );
+        let gauges = |name: &str, help: &str, label: &str| {
+            IntGaugeVec::new(Opts::new(name, help), &[label]).expect("a constant name")
+        };
         let answers = counters(
             "isthmus_proxy_answers_total",
             "Requests by the status of their answer.",
@@ -71,6 +111,18 @@ impl ProxyMetrics {
         );
         let of_reason = |refusal: &Refusal| refusals.with_label_values(&[refusal.as_str()]);
         let metrics = Self {
+            reviews: ["genuine", "refused", "failed"].map(|name| reviews.with_label_values(&[name])),
+            pod_tokens: ["volume", "presented", "none"].map(|name| pod_tokens.with_label_values(&[name])),
+            origins: gauges(
+                "isthmus_proxy_pods_by_role_origin",
+                "Living pods by where their role is written.",
+                "origin",
+            ),
+            source: gauges(
+                "isthmus_proxy_credential_source",
+                "1 for whose word STS is given: the node's or each pod's own.",
+                "source",
+            ),
             answers: STATUSES.map(|status| (status, answers.with_label_values(&[&status.to_string()]))),
             refusals: Refusal::ALL.iter().map(of_reason).collect(),
             supplied: ["hit", "fetched", "stale", "late", "refused"].map(|name| supplied.with_label_values(&[name])),
@@ -107,7 +159,11 @@ impl ProxyMetrics {
             .expect("a constant name"),
             common: common.clone(),
         };
-        let collectors: [Box<dyn prometheus::core::Collector>; 10] = [
+        let collectors: [Box<dyn prometheus::core::Collector>; 14] = [
+            Box::new(reviews),
+            Box::new(pod_tokens),
+            Box::new(metrics.origins.clone()),
+            Box::new(metrics.source.clone()),
             Box::new(answers),
             Box::new(refusals),
             Box::new(supplied),
@@ -147,6 +203,32 @@ impl ProxyMetrics {
     /// A question for credentials was answered.
     pub(crate) fn supplied(&self, how: Supplied) {
         self.supplied[how as usize].inc();
+    }
+
+    /// A token that a pod presented was reviewed.
+    pub(crate) fn reviewed(&self, what: Reviewed) {
+        self.reviews[what as usize].inc();
+    }
+
+    /// A pod's own token was looked for.
+    pub(crate) fn pod_token(&self, from: TokenFrom) {
+        self.pod_tokens[from as usize].inc();
+    }
+
+    /// Whose word STS is given.
+    pub(crate) fn source(&self, source: SourceMode) {
+        self.source.with_label_values(&[source.as_str()]).set(1);
+    }
+
+    /// How many living pods have their role from where; `None`: they have none.
+    pub(crate) fn origins(&self, pods: &BTreeMap<Option<RoleOrigin>, usize>) {
+        for origin in RoleOrigin::ALL.map(Some).into_iter().chain([None]) {
+            let count = pods.get(&origin).copied().unwrap_or_default();
+            let label = origin.map_or("none", RoleOrigin::as_str);
+            self.origins
+                .with_label_values(&[label])
+                .set(i64::try_from(count).unwrap_or(i64::MAX));
+        }
     }
 
     /// How many grants have living credentials.

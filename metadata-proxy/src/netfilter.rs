@@ -1,12 +1,13 @@
 //! The redirection's rules: put in place, looked at again and again, repaired.
 
+use std::net::IpAddr;
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use isthmus_runtime::StartError;
-use metadata_proxy_core::{Redirect, removal};
+use metadata_proxy_core::{Redirect, removal, stale};
 use tokio_util::sync::CancellationToken;
 
 use crate::metrics::ProxyMetrics;
@@ -113,7 +114,7 @@ impl Netfilter {
             for redirect in redirects.iter().filter(|redirect| is_needed(redirect)) {
                 changed |= put(redirect)?;
             }
-            Ok(changed)
+            Ok(tidy(&redirects)? || changed)
         };
         let looked = blocking(all).await;
         self.in_place.store(looked.is_ok(), Ordering::Relaxed);
@@ -161,6 +162,27 @@ fn put(redirect: &Redirect) -> Result<bool, NetfilterError> {
         }
     }
     Err(NetfilterError::Undone(program))
+}
+
+/// Takes the rules away that an earlier configuration has left behind; whether there were some.
+fn tidy(redirects: &[Redirect]) -> Result<bool, NetfilterError> {
+    let mut changed = false;
+    let addresses: Vec<IpAddr> = redirects.iter().map(|redirect| redirect.metadata).collect();
+    let mut programs: Vec<&'static str> = redirects
+        .iter()
+        .filter(|redirect| is_needed(redirect))
+        .map(program)
+        .collect();
+    programs.sort_unstable();
+    programs.dedup();
+    for program in programs {
+        for command in stale(&addresses, &list(program)?) {
+            tracing::info!("{program} -t nat {}", command.join(" "));
+            run(program, &command)?;
+            changed = true;
+        }
+    }
+    Ok(changed)
 }
 
 /// Takes every rule of ours of one family away.

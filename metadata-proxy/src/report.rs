@@ -3,10 +3,10 @@
 use std::net::IpAddr;
 use std::sync::{Arc, OnceLock};
 
-use isthmus_core::ObjectRef;
+use isthmus_core::{ErrorClass, ObjectRef, Rejection};
 use isthmus_runtime::{EventType, Events};
 use jiff::Timestamp;
-use metadata_proxy_core::{Caller, Found, Grant, Refusal, RoleState};
+use metadata_proxy_core::{Caller, Found, Grant, Identity, Refusal};
 
 use crate::aws::SourceError;
 use crate::directory::SharedDirectory;
@@ -36,32 +36,23 @@ impl Reporter {
     pub(crate) fn refused(&self, peer: IpAddr, caller: &Caller, refusal: Refusal) {
         match (refusal, caller) {
             (
-                Refusal::InvalidRole,
-                Caller::Pod {
-                    pod,
-                    role: RoleState::Invalid(error),
-                    ..
-                },
+                Refusal::InvalidRole | Refusal::RoleNotAllowed | Refusal::NoPodToken,
+                Caller::Pod { pod, .. },
             ) => {
-                self.warn(&pod.object(), "InvalidRole", error.to_string());
-            }
-            (
-                Refusal::RoleNotAllowed,
-                Caller::Pod {
-                    pod,
-                    role: RoleState::NotAllowed(role),
-                    ..
-                },
-            ) => {
-                let message = format!(
-                    "namespace {} does not allow {role} in its list of roles",
-                    pod.namespace
-                );
-                self.warn(&pod.object(), "RoleNotAllowed", message);
+                let rejection = self.directory.look(|directory| directory.rejection(pod));
+                if let Some(rejection) = rejection {
+                    self.rejected(&rejection);
+                }
             }
             (Refusal::AmbiguousAddress, _) => self.ambiguous(peer),
             _ => {}
         }
+    }
+
+    /// A pod asks for what it cannot have.
+    pub(crate) fn rejected(&self, rejection: &Rejection) {
+        let message = rejection.message.clone();
+        self.warn(&rejection.object, rejection.reason, message);
     }
 
     fn ambiguous(&self, peer: IpAddr) {
@@ -89,11 +80,17 @@ impl Reporter {
                 .map(|pod| pod.object())
         });
         if let Some(pod) = pod {
-            self.warn(
-                &pod,
-                "RoleNotAssumed",
-                format!("{} cannot be assumed: {error}", grant.role),
-            );
+            let hint = match &grant.identity {
+                Identity::Pod {
+                    service_account, ..
+                } if error.class == ErrorClass::Denied => format!(
+                    "; its trust policy has to allow system:serviceaccount:{}:{service_account} of this cluster's OIDC provider",
+                    grant.namespace
+                ),
+                Identity::Pod { .. } | Identity::Node => String::new(),
+            };
+            let message = format!("{} cannot be assumed: {error}{hint}", grant.role);
+            self.warn(&pod, "RoleNotAssumed", message);
         }
     }
 

@@ -9,8 +9,8 @@ use hyper::header::{CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue, SERVER};
 use hyper::{HeaderMap, Request, Response, StatusCode};
 use jiff::Timestamp;
 use metadata_proxy_core::{
-    AllowedHosts, Answer, Caller, Class, Directory, Found, Headers, ImdsV2, Policy, Refusal, Shown,
-    Target, TokenKey, UpstreamPaths, Verdict, classify, decide,
+    AllowedHosts, Answer, Caller, Class, Directory, Found, Headers, ImdsV2, Policy, Presented,
+    Refusal, Review, Shown, Target, TokenKey, UpstreamPaths, Verdict, classify, decide,
 };
 use tokio::time::Instant;
 
@@ -22,6 +22,7 @@ use crate::health::Health;
 use crate::imds::Imds;
 use crate::limit::RequestLimit;
 use crate::metrics::ProxyMetrics;
+use crate::pod_tokens::PodTokens;
 use crate::report::Reporter;
 
 /// The two ends of a connection, as the kernel has them.
@@ -46,6 +47,8 @@ pub(crate) struct Responder {
     pub(crate) credentials: Arc<CredentialStore>,
     pub(crate) imds: Arc<Imds>,
     pub(crate) health: Health,
+    /// Those that pods present, and what the API server says of them.
+    pub(crate) tokens: Arc<PodTokens>,
     /// With `--resolve-duplicate-cache-ips`.
     pub(crate) duplicates: Option<Arc<Duplicates>>,
     pub(crate) reporter: Reporter,
@@ -99,7 +102,10 @@ impl Responder {
             Err(refusal) => {
                 self.metrics.refused(refusal);
                 tracing::debug!(peer = %peer.address, reason = refusal.as_str(), "refused");
-                Answer::refusal(refusal)
+                match class {
+                    Class::Container { .. } => Answer::container_refusal(refusal),
+                    _ => Answer::refusal(refusal),
+                }
             }
         };
         self.metrics.answered(answer.status, start.elapsed());
@@ -116,17 +122,22 @@ impl Responder {
         let now = Timestamp::now();
         match verdict {
             Verdict::Refuse(refusal) | Verdict::Wait(refusal) => Err(refusal),
+            // `judge` has had every token reviewed.
+            Verdict::Review(_) => Err(Refusal::ReviewUnavailable),
             Verdict::IssueToken(pod, ttl) => {
                 Ok(Answer::token(&self.key.issue(&pod.uid, ttl, now), ttl))
             }
             Verdict::ListRole(grant) => Ok(self.with_base(|base| Answer::role_list(&grant, base))),
             Verdict::DescribeRole(grant) => Ok(Answer::instance_info(&grant, now)),
             Verdict::GiveCredentials(grant) => {
-                let prepared = self
-                    .credentials
-                    .get(&grant, start + self.waits.answer)
-                    .await?;
+                let deadline = start + self.waits.answer;
+                let prepared = self.credentials.get(&grant, deadline).await?;
                 Ok(Answer::credentials(&prepared))
+            }
+            Verdict::GiveToContainer(grant) => {
+                let deadline = start + self.waits.answer;
+                let prepared = self.credentials.get(&grant, deadline).await?;
+                Ok(Answer::container_credentials(&prepared))
             }
             Verdict::AskUpstream(path) => match self.imds.get(path).await {
                 Ok(body) => Ok(Answer::upstream(&body)),
@@ -141,14 +152,26 @@ impl Responder {
     }
 
     /// Decides, and decides again with each change of what is known while a pod
-    /// or its namespace may still appear.
+    /// or its namespace may still appear, and once the API server has had its say
+    /// about a token.
     async fn judge<'a>(&self, peer: IpAddr, class: &Class<'a>, start: Instant) -> Verdict<'a> {
         let deadline = start + self.waits.pod;
         let mut changes = None;
+        let mut review = Review::None;
         loop {
             let (caller, verdict) = self
                 .directory
-                .look(|directory| self.decide(directory, peer, class));
+                .look(|directory| self.decide(directory, peer, class, &review));
+            if let (Verdict::Review(pod), Class::Container { bearer }) = (&verdict, class) {
+                let token = bearer.unwrap_or_default();
+                let deadline = start + self.waits.answer;
+                match self.tokens.review(token, &pod.uid, deadline).await {
+                    Ok(said) if said != Review::None => review = said,
+                    Ok(_) => return Verdict::Refuse(Refusal::ReviewUnavailable),
+                    Err(refusal) => return Verdict::Refuse(refusal),
+                }
+                continue;
+            }
             if let Verdict::Refuse(refusal) = verdict {
                 if refusal == Refusal::AmbiguousAddress && self.resolve(peer, deadline).await {
                     continue;
@@ -186,11 +209,8 @@ impl Responder {
         directory: &Directory,
         peer: IpAddr,
         class: &Class<'a>,
+        review: &Review,
     ) -> (Caller, Verdict<'a>) {
-        let token = match class {
-            Class::Metadata { token, .. } => *token,
-            Class::Refused(_) | Class::Health | Class::Token(_) => None,
-        };
         let policy = Policy {
             imds_v2: self.imds_v2,
             base: directory.rules.base.as_ref(),
@@ -198,17 +218,28 @@ impl Responder {
         let caller = match class {
             // Nothing about them depends on who asks.
             Class::Refused(_) | Class::Health => Caller::Unknown,
-            Class::Metadata { .. } | Class::Token(_) => {
-                let shown = Shown {
-                    token,
-                    key: &self.key,
+            Class::Token(_) => self.shown(directory, peer, None),
+            Class::Metadata { token, .. } => self.shown(directory, peer, *token),
+            Class::Container { bearer } => {
+                let presented = Presented {
+                    token: *bearer,
+                    review,
                 };
                 self.directory
-                    .identify(directory, peer, shown, Timestamp::now())
+                    .identify_bearer(directory, peer, presented, Timestamp::now())
             }
         };
         let verdict = decide(class, &caller, policy);
         (caller, verdict)
+    }
+
+    fn shown(&self, directory: &Directory, peer: IpAddr, token: Option<&[u8]>) -> Caller {
+        let shown = Shown {
+            token,
+            key: &self.key,
+        };
+        self.directory
+            .identify(directory, peer, shown, Timestamp::now())
     }
 
     fn with_base<T>(&self, make: impl FnOnce(Option<&metadata_proxy_core::BaseArn>) -> T) -> T {

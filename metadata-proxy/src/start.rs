@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use isthmus_runtime::{Admin, Aws, Events, Metrics, StartError, Trigger, Watches};
-use metadata_proxy_core::{Directory, PodIndex, RoleRules, TokenKey};
+use metadata_proxy_core::{Directory, PodIndex, RoleRules, ServiceAccounts, SourceMode, TokenKey};
 use tokio_util::sync::CancellationToken;
 
 use crate::aws::StsClient;
@@ -14,13 +14,16 @@ use crate::directory::SharedDirectory;
 use crate::duplicates::Duplicates;
 use crate::health::Health;
 use crate::imds::Imds;
+use crate::kubelet::KubeletRoot;
 use crate::limit::RequestLimit;
 use crate::metrics::ProxyMetrics;
 use crate::netfilter::Netfilter;
+use crate::pod_tokens::PodTokens;
 use crate::proxy::NAME;
 use crate::report::Reporter;
 use crate::respond::Responder;
 use crate::taint::StartupTaint;
+use crate::tidy::Tidy;
 use crate::{cluster, discover, page, watch};
 
 /// Whether the start is over and every watch has delivered its first list. Clones share it.
@@ -52,6 +55,14 @@ impl Readiness {
     }
 }
 
+/// The proxy's own credentials have to be there only where they are used.
+async fn aws(source: SourceMode, metrics: &Metrics) -> Result<Aws, StartError> {
+    match source {
+        SourceMode::AssumeRole => Aws::connect(metrics).await,
+        SourceMode::WebIdentity => Aws::connect_unsigned(metrics).await,
+    }
+}
+
 /// What exists before anything is connected.
 pub(crate) struct Parts {
     metrics: Metrics,
@@ -62,6 +73,7 @@ pub(crate) struct Parts {
     watches: Watches,
     imds: Arc<Imds>,
     health: Health,
+    tokens: Arc<PodTokens>,
     sts: StsClient,
     pub(crate) credentials: Arc<CredentialStore>,
     duplicates: Option<Arc<Duplicates>>,
@@ -83,7 +95,12 @@ impl Parts {
             started: Arc::default(),
             watches: watches.clone(),
         };
-        let sts = StsClient::new(config.credentials.session);
+        let tokens = Arc::new(PodTokens::new(
+            KubeletRoot::new(config.credentials.kubelet_root.clone()),
+            config.roles.rules.audience.clone(),
+            proxy_metrics.clone(),
+        ));
+        let sts = StsClient::new(config.credentials.session, tokens.clone());
         let failures = reporter.clone();
         Self {
             credentials: CredentialStore::new(
@@ -106,6 +123,7 @@ impl Parts {
             reporter,
             readiness,
             watches,
+            tokens,
             sts,
             shutdown,
         }
@@ -127,6 +145,7 @@ impl Parts {
             credentials: self.credentials.clone(),
             imds: self.imds.clone(),
             health: self.health.clone(),
+            tokens: self.tokens.clone(),
             duplicates: self.duplicates.clone(),
             reporter: self.reporter.clone(),
             metrics: self.proxy_metrics.clone(),
@@ -149,7 +168,7 @@ impl Parts {
         );
         let (kube, aws, rules) = tokio::try_join!(
             cluster::client(&config.cluster, &config.common),
-            Aws::connect(&self.metrics),
+            aws(config.roles.rules.source, &self.metrics),
             discover::rules(&config.roles, &self.imds),
         )?;
         self.sts.connect(&aws);
@@ -159,8 +178,11 @@ impl Parts {
         if let Some(duplicates) = &self.duplicates {
             duplicates.connect(kube.clone());
         }
-        self.watch(config, &kube, rules);
+        self.tokens.connect(kube.clone());
+        self.proxy_metrics.source(rules.source);
+        self.watch(config, &kube, rules).await;
         self.untaint(config, &kube);
+        tokio::spawn(self.tidy(admin).keep(self.shutdown.clone()));
         let credentials = self.credentials.clone();
         tokio::spawn(credentials.keep(self.directory.clone(), config.credentials.prefetch));
         self.metrics.leader(true);
@@ -173,8 +195,20 @@ impl Parts {
         Ok(())
     }
 
+    fn tidy(&self, admin: Admin) -> Tidy {
+        Tidy {
+            directory: self.directory.clone(),
+            tokens: self.tokens.clone(),
+            admin,
+            reporter: self.reporter.clone(),
+            metrics: self.proxy_metrics.clone(),
+            common: self.metrics.clone(),
+        }
+    }
+
     fn admin(&self) -> Admin {
         let admin = Admin::new(NAME, self.metrics.clone());
+        admin.without_plans();
         admin.watches(&self.watches);
         let (readiness, netfilter) = (self.readiness.clone(), self.netfilter.clone());
         admin.ready_when(move || match readiness.started.load(Ordering::Relaxed) {
@@ -205,10 +239,21 @@ impl Parts {
         tokio::spawn(taint.keep(serves, self.shutdown.clone()));
     }
 
-    fn watch(&self, config: &Config, kube: &kube::Client, rules: RoleRules) {
+    async fn watch(&self, config: &Config, kube: &kube::Client, rules: RoleRules) {
         let restrictions = rules.restrictions;
-        self.directory.change(|directory| directory.rules = rules);
+        let accounts =
+            config.roles.of_service_accounts && cluster::may_list_service_accounts(kube).await;
+        self.directory.change(|directory| {
+            directory.rules = rules;
+            if accounts {
+                directory.service_accounts = ServiceAccounts::watched();
+            }
+        });
         let mut watches = self.watches.clone();
+        if accounts {
+            let key = &config.keys.role;
+            watch::service_accounts(&mut watches, kube, key, &self.directory);
+        }
         if let Some(format) = restrictions {
             let key = &config.keys.allowed_roles;
             watch::namespaces(

@@ -6,10 +6,12 @@ use std::net::IpAddr;
 use isthmus_core::ObjectRef;
 use isthmus_runtime::{Watches, watcher_config};
 use jiff::Timestamp;
-use k8s_openapi::api::core::v1::{Namespace, Pod as KubePod, PodSpec, PodStatus};
+use k8s_openapi::api::core::v1::{
+    Namespace, Pod as KubePod, PodSpec, PodStatus, ServiceAccount, Volume,
+};
 use kube::runtime::watcher::Event;
 use kube::{Api, ResourceExt};
-use metadata_proxy_core::{PatternFormat, Pod};
+use metadata_proxy_core::{PatternFormat, Pod, SESSION_POLICIES, TokenVolume};
 
 use crate::config::{AnnotationKeys, Config};
 use crate::directory::SharedDirectory;
@@ -108,6 +110,45 @@ pub(crate) fn namespaces(
     );
 }
 
+/// Watches the role annotations of all service accounts.
+pub(crate) fn service_accounts(
+    watches: &mut Watches,
+    client: &kube::Client,
+    key: &str,
+    directory: &SharedDirectory,
+) {
+    let (key, directory) = (key.to_owned(), directory.clone());
+    let mut listed = BTreeSet::new();
+    watches.add_with(
+        "serviceaccounts",
+        Api::<ServiceAccount>::all(client.clone()),
+        watcher_config(),
+        slim_service_account,
+        move |event| match event {
+            Event::Init => listed.clear(),
+            Event::InitApply(object) | Event::Apply(object) => {
+                let (namespace, name) = (object.namespace().unwrap_or_default(), object.name_any());
+                let role = object.annotations().get(&key).map(String::as_str);
+                directory.change(|directory| {
+                    let accounts = &mut directory.service_accounts;
+                    accounts.apply(&namespace, &name, role);
+                });
+                listed.insert((namespace, name));
+            }
+            Event::InitDone => {
+                let all = std::mem::take(&mut listed);
+                directory.change(|directory| directory.service_accounts.retain(&all));
+            }
+            Event::Delete(object) => {
+                let (namespace, name) = (object.namespace().unwrap_or_default(), object.name_any());
+                directory.change(|directory| {
+                    directory.service_accounts.delete(&namespace, &name);
+                });
+            }
+        },
+    );
+}
+
 /// The part of a Pod that decides; `None` for one without a UID, which the API server never sends.
 pub(crate) fn pod(object: &KubePod, keys: &AnnotationKeys) -> Option<Pod> {
     let spec = object.spec.as_ref()?;
@@ -130,7 +171,23 @@ pub(crate) fn pod(object: &KubePod, keys: &AnnotationKeys) -> Option<Pod> {
             .map(|time| time.0),
         role: annotation(&keys.role),
         external_id: annotation(&keys.external_id),
+        session_policies: annotation(SESSION_POLICIES),
+        token: token(spec, &keys.audience),
     })
+}
+
+/// The first projected token of this audience.
+fn token(spec: &PodSpec, audience: &str) -> Option<TokenVolume> {
+    let volumes = spec.volumes.iter().flatten();
+    let mut tokens = volumes.flat_map(|volume| {
+        let sources = volume.projected.iter().flat_map(|p| p.sources.iter());
+        let tokens = sources
+            .flatten()
+            .filter_map(|source| source.service_account_token.as_ref());
+        tokens.map(|token| (volume.name.as_str(), token))
+    });
+    let (volume, token) = tokens.find(|(_, token)| token.audience.as_deref() == Some(audience))?;
+    TokenVolume::new(volume, &token.path)
 }
 
 /// The pod's addresses and its host's.
@@ -165,6 +222,7 @@ fn slim_pod(object: &mut KubePod) {
     object.spec = object.spec.take().map(|spec| PodSpec {
         service_account_name: spec.service_account_name,
         host_network: spec.host_network,
+        volumes: spec.volumes.map(slim_volumes),
         ..PodSpec::default()
     });
     object.status = object.status.take().map(|status| PodStatus {
@@ -175,6 +233,36 @@ fn slim_pod(object: &mut KubePod) {
         host_ips: status.host_ips,
         ..PodStatus::default()
     });
+}
+
+/// Keeps of the volumes those with tokens for somebody else than the API server.
+fn slim_volumes(volumes: Vec<Volume>) -> Vec<Volume> {
+    let tokens = |volume: Volume| {
+        let mut projected = volume.projected?;
+        let mut sources = projected.sources.take().unwrap_or_default();
+        sources.retain(|source| {
+            let token = source.service_account_token.as_ref();
+            token.is_some_and(|token| token.audience.is_some())
+        });
+        projected.sources = Some(sources).filter(|sources| !sources.is_empty());
+        projected.sources.is_some().then(|| Volume {
+            name: volume.name,
+            projected: Some(projected),
+            ..Volume::default()
+        })
+    };
+    volumes.into_iter().filter_map(tokens).collect()
+}
+
+fn slim_service_account(object: &mut ServiceAccount) {
+    object.metadata.managed_fields = None;
+    object.metadata.labels = None;
+    object.metadata.owner_references = None;
+    object.secrets = None;
+    object.image_pull_secrets = None;
+    if let Some(annotations) = &mut object.metadata.annotations {
+        annotations.remove("kubectl.kubernetes.io/last-applied-configuration");
+    }
 }
 
 fn slim_namespace(object: &mut Namespace) {
@@ -193,6 +281,7 @@ mod tests {
             role: "iam.amazonaws.com/role".into(),
             external_id: "iam.amazonaws.com/external-id".into(),
             allowed_roles: "iam.amazonaws.com/allowed-roles".into(),
+            audience: "sts.amazonaws.com".into(),
         }
     }
 
@@ -207,7 +296,22 @@ mod tests {
                     "kubectl.kubernetes.io/last-applied-configuration": "{}",
                 },
             },
-            "spec": {"serviceAccountName": "web", "hostNetwork": true, "containers": [{"name": "main"}]},
+            "spec": {"serviceAccountName": "web", "hostNetwork": true, "containers": [{"name": "main"}],
+                "volumes": [
+                    {"name": "data", "emptyDir": {}},
+                    {"name": "kube-api-access-x", "projected": {"sources": [
+                        {"serviceAccountToken": {"path": "token", "expirationSeconds": 3607}},
+                        {"configMap": {"name": "kube-root-ca.crt"}},
+                    ]}},
+                    {"name": "tokens", "projected": {"sources": [
+                        {"serviceAccountToken": {"path": "vault", "audience": "vault"}},
+                        {"configMap": {"name": "x"}},
+                        {"serviceAccountToken": {"path": "aws", "audience": "sts.amazonaws.com"}},
+                    ]}},
+                    {"name": "again", "projected": {"sources": [
+                        {"serviceAccountToken": {"path": "aws", "audience": "sts.amazonaws.com"}},
+                    ]}},
+                ]},
             "status": {
                 "phase": "Failed", "podIP": "10.0.0.1", "podIPs": [{"ip": "10.0.0.1"}, {"ip": "fd00::1"}],
                 "hostIP": "10.9.0.1", "hostIPs": [{"ip": "10.9.0.1"}], "message": "long",
@@ -222,7 +326,12 @@ mod tests {
         let before = pod(&object, &keys()).unwrap();
         slim_pod(&mut object);
         assert_eq!(pod(&object, &keys()).unwrap(), before);
-        assert!(!format!("{object:?}").contains("last-applied"));
+        let left = format!("{object:?}");
+        assert!(
+            !left.contains("last-applied") && !left.contains("kube-api-access"),
+            "{left}"
+        );
+        assert_eq!(before.token, TokenVolume::new("tokens", "aws"));
         assert!(before.finished && before.host_network);
         assert_eq!(before.role.as_deref(), Some(""), "empty is not absent");
         assert_eq!(

@@ -100,14 +100,23 @@ async fn pods_are_led_to_the_proxy_and_never_past_it() -> Result<()> {
         assert_eq!(net.curl("a", base).await?.0, 0, "{base}");
     }
 
-    let proxy = net.proxy(&testbed, &[]).await?;
+    let proxy = net.proxy(&testbed, &["--container-endpoint"]).await?;
     for program in ["iptables", "ip6tables"] {
         let rules = net.rules(program).await?;
         assert!(
-            rules[0].contains("isthmus-metadata-proxy"),
+            rules[..2]
+                .iter()
+                .all(|rule| rule.contains("isthmus-metadata-proxy")),
             "first: {rules:?}"
         );
-        assert_eq!(rules.len(), 2, "once, and the others' are left: {rules:?}");
+        assert_eq!(rules.len(), 3, "once, and the others' are left: {rules:?}");
+    }
+    for base in ["http://169.254.170.23", "http://[fd00:ec2::23]"] {
+        let (status, body) = net.curl("a", &format!("{base}/v1/credentials")).await?;
+        assert!(
+            status == 400 && body.contains("bearer-missing"),
+            "{base}: {status} {body}"
+        );
     }
     for base in [V4, V6] {
         let url = format!("{base}{PATH}");

@@ -3,12 +3,16 @@
 
 mod client;
 mod cluster;
+mod container;
 mod credentials;
 mod doors;
 mod interception;
+mod kubelet;
 mod life;
 mod net;
 mod rules;
 mod sdks;
 mod serving;
+mod sessions;
 mod taint;
+mod web_identity;

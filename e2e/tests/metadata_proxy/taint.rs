@@ -238,7 +238,7 @@ async fn the_taint_stays_while_pods_are_not_known() -> Result<()> {
     let testbed = Testbed::acquire().await?;
     testbed.apply_yaml(&node("node-1")).await?;
     // Without the right to see pods.
-    let rbac = RBAC.replace("[pods, namespaces]", "[namespaces]");
+    let rbac = RBAC.replace("[pods, namespaces, ", "[namespaces, ");
     assert_ne!(rbac, RBAC);
     testbed.apply_yaml(&rbac).await?;
     testbed.apply_yaml(TAINT).await?;

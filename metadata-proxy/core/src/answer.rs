@@ -45,6 +45,12 @@ struct Info {
 }
 
 #[derive(Serialize)]
+struct ContainerError {
+    code: &'static str,
+    message: &'static str,
+}
+
+#[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Health<'a> {
     #[serde(rename = "hostIP")]
@@ -106,6 +112,32 @@ impl Answer {
         }
     }
 
+    /// Credentials, as the container endpoint gives them.
+    #[must_use]
+    pub fn container_credentials(prepared: &Prepared) -> Self {
+        Self {
+            status: 200,
+            content_type: JSON,
+            header: None,
+            body: prepared.container.clone(),
+            close: false,
+        }
+    }
+
+    /// A refusal as SDKs read it from the container endpoint: `{"code", "message"}`.
+    #[must_use]
+    pub fn container_refusal(refusal: Refusal) -> Self {
+        let error = ContainerError {
+            code: refusal.as_str(),
+            message: refusal.text(),
+        };
+        Self {
+            content_type: JSON,
+            body: SecretBytes::new(serde_json::to_vec(&error).unwrap_or_default()),
+            ..Self::refusal(refusal)
+        }
+    }
+
     /// `iam/info` as it would be if the role were the node's.
     #[must_use]
     pub fn instance_info(grant: &Grant, now: Timestamp) -> Self {
@@ -144,6 +176,7 @@ mod tests {
     use crate::fixture::{at, pod};
     use crate::grant::{Namespaces, RoleRules, RoleState};
     use crate::pod::Pod;
+    use crate::service_account::ServiceAccounts;
 
     fn text(answer: &Answer) -> &str {
         std::str::from_utf8(answer.body.expose()).unwrap()
@@ -158,7 +191,7 @@ mod tests {
             role: Some(role.into()),
             ..pod("a")
         };
-        match rules.role_of(&pod, &Namespaces::default()) {
+        match rules.role_of(&pod, &Namespaces::default(), &ServiceAccounts::default()) {
             RoleState::Granted(grant) => grant,
             other => panic!("{other:?}"),
         }
@@ -178,6 +211,11 @@ mod tests {
                 _ => None,
             };
             assert_eq!(header, expected, "{refusal:?}");
+            let json = Answer::container_refusal(refusal);
+            assert_eq!(json.status, refusal.status());
+            let read: serde_json::Value = serde_json::from_str(text(&json)).unwrap();
+            assert_eq!(read["code"], refusal.as_str());
+            assert_eq!(read["message"], refusal.text());
         }
     }
 

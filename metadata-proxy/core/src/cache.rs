@@ -37,6 +37,8 @@ struct Good {
 #[derive(Clone, Debug)]
 struct Failure {
     class: ErrorClass,
+    /// STS was not even asked: the pod's own token could not be had.
+    no_token: bool,
     times: u32,
     retry_at: Timestamp,
 }
@@ -91,7 +93,11 @@ impl Slot {
                 Ok(prepared)
             }
             Supply::Refuse(refusal) => Err(refusal),
-            Supply::Fetch(None) => Err(Refusal::StsUnavailable),
+            Supply::Fetch(None) => Err(self
+                .failure
+                .as_ref()
+                .filter(|failure| failure.no_token)
+                .map_or(Refusal::StsUnavailable, Failure::refusal)),
         }
     }
 
@@ -129,9 +135,29 @@ impl Slot {
         };
         self.failure = Some(Failure {
             class,
+            no_token: false,
             times: times.saturating_add(1),
             retry_at: now.checked_add(pause).unwrap_or(Timestamp::MAX),
         });
+    }
+
+    /// The pod's own token could not be had, so STS was not asked. The kubelet may
+    /// write it at any moment: the next who asks makes it looked for again.
+    pub fn miss(&mut self, now: Timestamp) {
+        self.failure = Some(Failure {
+            class: ErrorClass::Transient,
+            no_token: true,
+            times: 0,
+            retry_at: now,
+        });
+    }
+
+    /// Whether the pod's own token was looked for within the last second, in vain:
+    /// without a request that is often enough.
+    #[must_use]
+    pub fn just_missed(&self, now: Timestamp) -> bool {
+        let missed = self.failure.as_ref().filter(|failure| failure.no_token);
+        missed.is_some_and(|failure| back(now, FIRST_PAUSE) < failure.retry_at)
     }
 
     /// When the credentials that are held expire.
@@ -150,6 +176,7 @@ impl Slot {
 impl Failure {
     fn refusal(&self) -> Refusal {
         match self.class {
+            _ if self.no_token => Refusal::PodTokenUnavailable,
             ErrorClass::Denied | ErrorClass::Invalid => Refusal::StsDenied,
             ErrorClass::Throttled | ErrorClass::Conflict | ErrorClass::Transient => {
                 Refusal::StsUnavailable

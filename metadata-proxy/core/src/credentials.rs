@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
+use crate::role::RoleArn;
 use crate::secret::{Secret, SecretBytes};
 
 /// What STS gave for a grant. `Debug` shows when it expires and no more.
@@ -18,11 +19,13 @@ pub struct Credentials {
     pub expires: Timestamp,
 }
 
-/// Credentials with the answer ready to be sent, made once a refresh.
+/// Credentials with the answers ready to be sent, made once a refresh.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Prepared {
-    /// The body of the answer.
+    /// The body of the answer of the instance metadata.
     pub body: SecretBytes,
+    /// The body of the answer of the container endpoint.
+    pub container: SecretBytes,
     /// When AWS stops to accept them.
     pub expires: Timestamp,
 }
@@ -40,10 +43,23 @@ struct Body<'a> {
     r#type: &'a str,
 }
 
+/// The keys of the [container credential provider](https://docs.aws.amazon.com/sdkref/latest/guide/feature-container-credentials.html),
+/// as the agent of EKS Pod Identity has them.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct ContainerBody<'a> {
+    access_key_id: &'a str,
+    secret_access_key: &'a str,
+    token: &'a str,
+    account_id: &'a str,
+    expiration: String,
+}
+
 impl Prepared {
-    /// The body that SDKs read, with kube2iam's keys in its order and its closing line feed.
+    /// The bodies that SDKs read: for the instance metadata with kube2iam's keys
+    /// in its order and its closing line feed.
     #[must_use]
-    pub fn new(credentials: &Credentials, now: Timestamp) -> Self {
+    pub fn new(credentials: &Credentials, role: &RoleArn, now: Timestamp) -> Self {
         let body = Body {
             access_key_id: credentials.access_key_id.expose(),
             code: "Success",
@@ -56,8 +72,16 @@ impl Prepared {
         // A struct of texts always becomes JSON.
         let mut bytes = serde_json::to_vec(&body).unwrap_or_default();
         bytes.push(b'\n');
+        let container = ContainerBody {
+            access_key_id: credentials.access_key_id.expose(),
+            secret_access_key: credentials.secret_access_key.expose(),
+            token: credentials.session_token.expose(),
+            account_id: role.account(),
+            expiration: whole_seconds(credentials.expires),
+        };
         Self {
             body: SecretBytes::new(bytes),
+            container: SecretBytes::new(serde_json::to_vec(&container).unwrap_or_default()),
             expires: credentials.expires,
         }
     }
@@ -83,13 +107,21 @@ mod tests {
             session_token: Secret::new("t=="),
             expires,
         };
-        let prepared = Prepared::new(&credentials, at(0));
+        let role = RoleArn::parse("arn:aws:iam::123456789012:role/x").unwrap();
+        let prepared = Prepared::new(&credentials, &role, at(0));
         assert_eq!(
             std::str::from_utf8(prepared.body.expose()).unwrap(),
             concat!(
                 r#"{"AccessKeyId":"ASIA1","Code":"Success","Expiration":"2026-11-21T13:00:00Z","#,
                 r#""LastUpdated":"2026-11-21T12:00:00Z","SecretAccessKey":"s/+\"x","Token":"t==","Type":"AWS-HMAC"}"#,
                 "\n"
+            )
+        );
+        assert_eq!(
+            std::str::from_utf8(prepared.container.expose()).unwrap(),
+            concat!(
+                r#"{"AccessKeyId":"ASIA1","SecretAccessKey":"s/+\"x","Token":"t==","#,
+                r#""AccountId":"123456789012","Expiration":"2026-11-21T13:00:00Z"}"#
             )
         );
         let said = format!("{credentials:?} {prepared:?}");

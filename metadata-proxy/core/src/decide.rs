@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::bearer::Bearer;
 use crate::grant::{Grant, RoleState};
 use crate::pod::Pod;
 use crate::refusal::Refusal;
@@ -10,6 +11,8 @@ use crate::role::BaseArn;
 use crate::token::TokenTtl;
 
 /// What is known of the pod that a request comes from.
+// One at a time, on the stack: a box would be an allocation for each request.
+#[allow(clippy::large_enum_variant)]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Caller {
     /// Exactly one living pod has the peer's address.
@@ -38,6 +41,8 @@ pub enum TokenState {
     Valid,
     /// Anything else.
     Invalid,
+    /// It was presented at the container endpoint, where tokens are of another kind.
+    Bearer(Bearer),
 }
 
 /// `--imds-v2`: whether requests without a token are answered.
@@ -49,7 +54,7 @@ pub enum ImdsV2 {
     Required,
 }
 
-/// What is to be done for a request. Only the first four give a pod anything.
+/// What is to be done for a request. Only the first five give a pod anything.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict<'a> {
     /// A token for the pod of this UID.
@@ -58,12 +63,18 @@ pub enum Verdict<'a> {
     ListRole(Arc<Grant>),
     /// The credentials of this grant, which is the peer's own.
     GiveCredentials(Arc<Grant>),
+    /// The credentials of this grant, which is the peer's own, as the container
+    /// endpoint gives them.
+    GiveToContainer(Arc<Grant>),
     /// `iam/info` made up of this grant.
     DescribeRole(Arc<Grant>),
     /// An allowed path of the real IMDS.
     AskUpstream(&'a str),
     /// How the proxy is.
     TellHealth,
+    /// The API server has to say whether the token that was presented is
+    /// genuine and this pod's; then decide again.
+    Review(Arc<Pod>),
     /// The watch may be behind: look again when it has shown more, and refuse
     /// for this reason if it does not in time.
     Wait(Refusal),
@@ -101,7 +112,8 @@ pub fn decide<'a>(class: &Class<'a>, caller: &Caller, policy: Policy<'_>) -> Ver
         (
             Metadata { .. },
             C::Pod {
-                token: T::Invalid, ..
+                token: T::Invalid | T::Bearer(_),
+                ..
             },
         ) => V::Refuse(Refusal::TokenInvalid),
         (
@@ -127,11 +139,51 @@ pub fn decide<'a>(class: &Class<'a>, caller: &Caller, policy: Policy<'_>) -> Ver
                 V::GiveCredentials(grant.clone())
             }
             (Q::Credentials(_), R::Granted(_)) => V::Refuse(Refusal::WrongRole),
-            (_, R::None) => V::Refuse(Refusal::NoRole),
-            (_, R::Invalid(_)) => V::Refuse(Refusal::InvalidRole),
-            (_, R::NotAllowed(_)) => V::Refuse(Refusal::RoleNotAllowed),
-            (_, R::NamespaceUnknown) => V::Wait(Refusal::NamespaceUnknown),
+            (_, R::NoToken(_)) => V::Refuse(Refusal::NoPodToken),
+            (_, R::None | R::Invalid(_) | R::NotAllowed(_)) => V::Refuse(without_role(role)),
+            (_, R::NamespaceUnknown | R::ServiceAccountUnknown) => V::Wait(without_role(role)),
         },
+        (
+            Class::Container { .. },
+            C::Pod {
+                token: T::Bearer(bearer),
+                role,
+                pod,
+            },
+        ) => match (bearer, role) {
+            (Bearer::Absent, _) => V::Refuse(Refusal::BearerMissing),
+            (Bearer::Malformed, _) => V::Refuse(Refusal::BearerMalformed),
+            (Bearer::Expired, _) => V::Refuse(Refusal::BearerExpired),
+            (Bearer::WrongAudience, _) => V::Refuse(Refusal::BearerAudience),
+            (Bearer::NotOfPod, _) => V::Refuse(Refusal::BearerNotOfPod),
+            (Bearer::Refused, _) => V::Refuse(Refusal::BearerRefused),
+            // A pod that could be given nothing costs no call.
+            (_, R::None | R::Invalid(_) | R::NotAllowed(_)) => V::Refuse(without_role(role)),
+            (_, R::NamespaceUnknown | R::ServiceAccountUnknown) => V::Wait(without_role(role)),
+            (Bearer::Unverified, R::Granted(_) | R::NoToken(_)) => V::Review(pod.clone()),
+            (Bearer::Verified, R::Granted(grant) | R::NoToken(grant)) => {
+                V::GiveToContainer(grant.clone())
+            }
+        },
+        (
+            Class::Container { .. },
+            C::Pod {
+                token: T::Absent | T::Valid | T::Invalid,
+                ..
+            },
+        ) => V::Refuse(Refusal::BearerMissing),
+    }
+}
+
+/// Why a pod without a grant is refused.
+fn without_role(role: &RoleState) -> Refusal {
+    match role {
+        RoleState::Invalid(_) => Refusal::InvalidRole,
+        RoleState::NotAllowed(_) => Refusal::RoleNotAllowed,
+        RoleState::NamespaceUnknown => Refusal::NamespaceUnknown,
+        RoleState::ServiceAccountUnknown => Refusal::ServiceAccountUnknown,
+        RoleState::NoToken(_) => Refusal::NoPodToken,
+        RoleState::None | RoleState::Granted(_) => Refusal::NoRole,
     }
 }
 

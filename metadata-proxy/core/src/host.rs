@@ -19,13 +19,21 @@ pub const IMDS_V4: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(169, 254, 169, 25
 /// `fd00:ec2::254`, its IPv6 address.
 pub const IMDS_V6: IpAddr = IpAddr::V6(Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254));
 
+/// The address of the container endpoint of
+/// [EKS Pod Identity](https://docs.aws.amazon.com/eks/latest/userguide/pod-id-how-it-works.html),
+/// which SDKs take in `AWS_CONTAINER_CREDENTIALS_FULL_URI`.
+pub const CONTAINER_V4: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(169, 254, 170, 23));
+
+/// `fd00:ec2::23`, its IPv6 address.
+pub const CONTAINER_V6: IpAddr = IpAddr::V6(Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x23));
+
 impl AllowedHosts {
     /// The service's own addresses and `others`: addresses or names, without a port.
     #[must_use]
     pub fn new(others: impl IntoIterator<Item = String>) -> Self {
         let mut hosts = Self {
             names: Vec::new(),
-            addresses: vec![IMDS_V4, IMDS_V6],
+            addresses: vec![IMDS_V4, IMDS_V6, CONTAINER_V4, CONTAINER_V6],
         };
         for other in others {
             match other.parse::<IpAddr>() {
@@ -88,6 +96,9 @@ mod tests {
             ("169.254.169.254", "10.0.0.9", true),
             ("169.254.169.254:80", "10.0.0.9", true),
             ("[fd00:ec2::254]", "10.0.0.9", true),
+            ("169.254.170.23", "10.0.0.9", true),
+            ("[fd00:ec2::23]:80", "10.0.0.9", true),
+            ("169.254.170.24", "10.0.0.9", false),
             ("[fd00:ec2:0::254]:80", "10.0.0.9", true),
             ("10.0.0.9:8181", "127.0.0.1", true),
             ("metadata.INTERNAL", "127.0.0.1", true),

@@ -5,10 +5,12 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use crate::bearer::{Bearer, Review};
 use crate::decide::{Caller, TokenState};
 use crate::grant::{Grant, Namespaces, RoleRules, RoleState};
 use crate::index::{Found, PodIndex};
 use crate::pod::Pod;
+use crate::service_account::ServiceAccounts;
 use crate::token::TokenKey;
 
 /// Everything that is known about pods: what the watches filled and what the flags say.
@@ -18,6 +20,8 @@ pub struct Directory {
     pub pods: PodIndex,
     /// The allow-lists of namespaces.
     pub namespaces: Namespaces,
+    /// The roles of ServiceAccounts.
+    pub service_accounts: ServiceAccounts,
     /// The flags.
     pub rules: RoleRules,
 }
@@ -29,6 +33,15 @@ pub struct Shown<'a> {
     pub token: Option<&'a [u8]>,
     /// The proxy's key.
     pub key: &'a TokenKey,
+}
+
+/// A token that a pod presents at the container endpoint.
+#[derive(Clone, Copy, Debug)]
+pub struct Presented<'a> {
+    /// The `Authorization`, if there was one.
+    pub token: Option<&'a [u8]>,
+    /// What the API server says of it.
+    pub review: &'a Review,
 }
 
 impl Directory {
@@ -43,38 +56,67 @@ impl Directory {
         now: Timestamp,
         role_of: impl FnOnce(&Pod) -> RoleState,
     ) -> Caller {
-        let pod = match self.pods.find(peer, now) {
-            Found::Pod(pod) => pod,
-            Found::Host => return Caller::Host,
-            Found::Ambiguous(_) => return Caller::Ambiguous,
-            Found::Nobody => return Caller::Unknown,
-        };
-        let token = match shown.token {
+        let token = |pod: &Pod| match shown.token {
             None => TokenState::Absent,
             Some(token) if shown.key.accepts(token, &pod.uid, now) => TokenState::Valid,
             Some(_) => TokenState::Invalid,
         };
-        Caller::Pod {
-            role: role_of(&pod),
-            token,
-            pod,
+        self.caller(peer, now, token, role_of)
+    }
+
+    /// Who asks the container endpoint: the pod behind `peer`, if the token that
+    /// it presents is its own by the word of the API server. `role_of` as in
+    /// [`Directory::identify`].
+    #[must_use]
+    pub fn identify_bearer(
+        &self,
+        peer: IpAddr,
+        presented: Presented<'_>,
+        now: Timestamp,
+        role_of: impl FnOnce(&Pod) -> RoleState,
+    ) -> Caller {
+        let audience = &self.rules.audience;
+        let Presented { token, review } = presented;
+        let judge =
+            |pod: &Pod| TokenState::Bearer(Bearer::judge(token, pod, audience, review, now));
+        self.caller(peer, now, judge, role_of)
+    }
+
+    fn caller(
+        &self,
+        peer: IpAddr,
+        now: Timestamp,
+        token: impl FnOnce(&Pod) -> TokenState,
+        role_of: impl FnOnce(&Pod) -> RoleState,
+    ) -> Caller {
+        match self.pods.find(peer, now) {
+            Found::Pod(pod) => Caller::Pod {
+                role: role_of(&pod),
+                token: token(&pod),
+                pod,
+            },
+            Found::Host => Caller::Host,
+            Found::Ambiguous(_) => Caller::Ambiguous,
+            Found::Nobody => Caller::Unknown,
         }
     }
 
     /// What the rules say about a pod. It does not depend on the time.
     #[must_use]
     pub fn role_of(&self, pod: &Pod) -> RoleState {
-        self.rules.role_of(pod, &self.namespaces)
+        self.rules
+            .role_of(pod, &self.namespaces, &self.service_accounts)
     }
 
-    /// What the living pods may have: the sessions worth holding ready.
+    /// What the living pods may have: the sessions worth holding ready. Those of
+    /// pods that have yet to present a token are among them.
     pub fn grants(&self, now: Timestamp) -> impl Iterator<Item = Arc<Grant>> {
         let living = self
             .pods
             .pods()
             .filter(move |pod| pod.lives(now) && !pod.host_network);
         living.filter_map(|pod| match self.role_of(pod) {
-            RoleState::Granted(grant) => Some(grant),
+            RoleState::Granted(grant) | RoleState::NoToken(grant) => Some(grant),
             _ => None,
         })
     }

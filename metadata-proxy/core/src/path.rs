@@ -16,6 +16,8 @@ pub enum PathClass<'a> {
     Credentials(Cow<'a, str>),
     /// `/<version>/meta-data/iam/info`
     InstanceInfo,
+    /// `/v1/credentials`, the container endpoint.
+    Container,
     /// A path below a version that is on the list of those that may be asked of the real IMDS.
     Upstream(&'a str),
     /// `/healthz`
@@ -129,6 +131,9 @@ const CREDENTIALS: &str = "meta-data/iam/security-credentials/";
 pub fn classify_path<'a>(path: &'a str, upstream: &UpstreamPaths) -> PathClass<'a> {
     if path == "/healthz" {
         return PathClass::Health;
+    }
+    if path == "/v1/credentials" {
+        return PathClass::Container;
     }
     let versioned = path.strip_prefix('/').and_then(|path| path.split_once('/'));
     let below = versioned

@@ -5,6 +5,8 @@ use std::net::IpAddr;
 use isthmus_core::ObjectRef;
 use jiff::Timestamp;
 
+use crate::source::TokenVolume;
+
 /// The few fields of a Pod that decide what it may have.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pod {
@@ -31,6 +33,10 @@ pub struct Pod {
     pub role: Option<String>,
     /// The external id annotation as written.
     pub external_id: Option<String>,
+    /// The session policy annotation as written.
+    pub session_policies: Option<String>,
+    /// The first projected service account token in `spec.volumes` that is for AWS.
+    pub token: Option<TokenVolume>,
 }
 
 impl Pod {
@@ -39,6 +45,16 @@ impl Pod {
     #[must_use]
     pub fn lives(&self, now: Timestamp) -> bool {
         !self.finished && self.gone_by.is_none_or(|gone_by| now < gone_by)
+    }
+
+    /// The name of its service account. Without one it is `default`, as the API
+    /// server fills in.
+    #[must_use]
+    pub fn account(&self) -> &str {
+        match self.service_account.as_str() {
+            "" => "default",
+            name => name,
+        }
     }
 
     /// The pod as Events and the admin page name it.

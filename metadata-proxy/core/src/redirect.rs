@@ -11,7 +11,8 @@ pub struct Interface {
 
 /// One rule in the chain `PREROUTING` of the table `nat`.
 ///
-/// It has to be the first: behind the jump to `KUBE-SERVICES` it may never be reached.
+/// Nothing may come before it but others of ours: behind the jump to
+/// `KUBE-SERVICES` it may never be reached.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Redirect {
     /// The address that pods ask.
@@ -119,56 +120,86 @@ impl Redirect {
         words
     }
 
-    /// Whether the rule is the first of the chain and there is no other of ours,
-    /// as `-S PREROUTING` lists it.
+    /// Whether the rule is the first of the chain, or behind others of ours, and
+    /// there is no other one for its address, as `-S PREROUTING` lists it.
     #[must_use]
     pub fn in_place(&self, listing: &str) -> bool {
         self.repair(listing).is_empty()
     }
 
     /// The commands that put the rule first and take away every other one of
-    /// ours, each as arguments behind `-t nat`. The new rule comes before the old
-    /// ones go: at no moment is there none.
+    /// ours for its address, each as arguments behind `-t nat`. The new rule comes
+    /// before the old ones go: at no moment is there none.
     ///
     /// What differs goes by its text, since others may change the chain
     /// meanwhile; a second one of the same text can go by its place alone.
     #[must_use]
     pub fn repair(&self, listing: &str) -> Vec<Vec<String>> {
         let wanted = options(&self.rule().join(" "));
+        let address = for_address(self.metadata);
         let rules = rules(listing);
-        let same: Vec<bool> = rules.iter().map(|rule| options(rule) == wanted).collect();
-        let first = same.first() == Some(&true);
+        let read: Vec<Vec<String>> = rules.iter().map(|rule| options(rule)).collect();
+        // In place: nothing comes before it but ours for other addresses.
+        let front = read.iter().take_while(|rule| is_ours(rule));
+        let place = front
+            .enumerate()
+            .find(|(_, rule)| rule.contains(&address))
+            .filter(|(_, rule)| **rule == wanted)
+            .map(|(at, _)| at);
         let mut commands = Vec::new();
-        if !first {
+        if place.is_none() {
             let insert = ["-I", CHAIN, "1"].map(str::to_owned);
             commands.push(insert.into_iter().chain(self.rule()).collect());
         }
         // Places count from one, and an insertion moves them by one. From the
         // last to the first, so that no deletion moves another one's place.
-        let shift = if first { 1 } else { 2 };
-        let twice = (usize::from(first)..rules.len())
+        let shift = if place.is_some() { 1 } else { 2 };
+        let twice = (0..rules.len())
             .rev()
-            .filter(|at| same[*at]);
+            .filter(|at| read[*at] == wanted && place != Some(*at));
         commands.extend(twice.map(|at| delete(&(at + shift).to_string())));
-        let others = rules.iter().zip(&same).filter(|(_, same)| !**same);
-        commands.extend(ours(others.map(|(rule, _)| *rule)));
+        let others = rules
+            .iter()
+            .zip(&read)
+            .filter(|(_, rule)| is_ours(rule) && rule.contains(&address) && **rule != wanted);
+        commands.extend(others.map(|(rule, _)| delete(rule)));
         commands
     }
+}
+
+/// The commands that take away every rule of ours that is for none of these
+/// addresses, as [`Redirect::repair`] has them.
+#[must_use]
+pub fn stale(addresses: &[IpAddr], listing: &str) -> Vec<Vec<String>> {
+    let wanted: Vec<String> = addresses.iter().copied().map(for_address).collect();
+    let is_wanted = |rule: &[String]| wanted.iter().any(|address| rule.contains(address));
+    let is_stale = |rule: &&str| {
+        let rule = options(rule);
+        is_ours(&rule) && !is_wanted(&rule)
+    };
+    rules(listing)
+        .into_iter()
+        .filter(is_stale)
+        .map(delete)
+        .collect()
 }
 
 /// The commands that take away every rule of ours, as [`Redirect::repair`] has them.
 #[must_use]
 pub fn removal(listing: &str) -> Vec<Vec<String>> {
-    ours(rules(listing).into_iter()).collect()
+    stale(&[], listing)
 }
 
-/// The deletions of those rules that are ours, by their text.
-fn ours<'a>(rules: impl Iterator<Item = &'a str>) -> impl Iterator<Item = Vec<String>> {
+fn for_address(address: IpAddr) -> String {
+    format!("-d {address}")
+}
+
+fn is_ours(rule: &[String]) -> bool {
     let mark = format!("--comment {COMMENT}");
-    let is_ours = move |rule: &&str| options(rule).contains(&mark);
-    rules.filter(is_ours).map(delete)
+    rule.contains(&mark)
 }
 
+/// A rule's deletion, by its text or its place.
 fn delete(rule: &str) -> Vec<String> {
     let words = ["-D", CHAIN].into_iter().chain(rule.split_whitespace());
     words.map(str::to_owned).collect()

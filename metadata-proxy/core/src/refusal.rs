@@ -32,6 +32,8 @@ pub enum Refusal {
     PodUnknown,
     /// The pod's namespace is not known yet.
     NamespaceUnknown,
+    /// The pod's service account is not known yet.
+    ServiceAccountUnknown,
     /// The pod has no role.
     NoRole,
     /// The pod's annotations cannot be read.
@@ -40,6 +42,24 @@ pub enum Refusal {
     RoleNotAllowed,
     /// The role that was asked for is not the pod's.
     WrongRole,
+    /// The pod has no token of its own that STS would take.
+    NoPodToken,
+    /// The pod's own token cannot be read at the moment.
+    PodTokenUnavailable,
+    /// The container endpoint was asked without a token.
+    BearerMissing,
+    /// What was presented there is not a token of a service account.
+    BearerMalformed,
+    /// The token that was presented has expired.
+    BearerExpired,
+    /// The token that was presented is not for AWS.
+    BearerAudience,
+    /// The token that was presented is another pod's.
+    BearerNotOfPod,
+    /// The API server does not take the token that was presented.
+    BearerRefused,
+    /// The API server cannot be asked about a token at the moment.
+    ReviewUnavailable,
     /// STS does not give credentials of this role.
     StsDenied,
     /// STS cannot be reached, is throttling or takes too long.
@@ -56,7 +76,7 @@ pub enum Refusal {
 
 impl Refusal {
     /// Every reason, in the order of the enum.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 33] = [
         Self::Malformed,
         Self::HostNotAllowed,
         Self::OnlyGet,
@@ -70,10 +90,20 @@ impl Refusal {
         Self::AmbiguousAddress,
         Self::PodUnknown,
         Self::NamespaceUnknown,
+        Self::ServiceAccountUnknown,
         Self::NoRole,
         Self::InvalidRole,
         Self::RoleNotAllowed,
         Self::WrongRole,
+        Self::NoPodToken,
+        Self::PodTokenUnavailable,
+        Self::BearerMissing,
+        Self::BearerMalformed,
+        Self::BearerExpired,
+        Self::BearerAudience,
+        Self::BearerNotOfPod,
+        Self::BearerRefused,
+        Self::ReviewUnavailable,
         Self::StsDenied,
         Self::StsUnavailable,
         Self::UpstreamUnavailable,
@@ -88,18 +118,31 @@ impl Refusal {
     #[must_use]
     pub fn status(self) -> u16 {
         match self {
-            Self::Malformed | Self::TokenTtl => 400,
-            Self::TokenMissing | Self::TokenInvalid => 401,
+            Self::Malformed
+            | Self::TokenTtl
+            | Self::BearerMissing
+            | Self::BearerMalformed
+            | Self::BearerExpired
+            | Self::BearerAudience => 400,
+            Self::TokenMissing | Self::TokenInvalid | Self::BearerRefused => 401,
             Self::HostNotAllowed
             | Self::ForwardedTokenRequest
             | Self::HostAddress
-            | Self::WrongRole => 403,
-            Self::NotFound | Self::NoRole | Self::InvalidRole | Self::RoleNotAllowed => 404,
+            | Self::WrongRole
+            | Self::BearerNotOfPod => 403,
+            Self::NotFound
+            | Self::NoRole
+            | Self::InvalidRole
+            | Self::RoleNotAllowed
+            | Self::NoPodToken => 404,
             Self::OnlyGet | Self::OnlyPut => 405,
             Self::StsDenied | Self::Unhealthy => 500,
             Self::AmbiguousAddress
             | Self::PodUnknown
             | Self::NamespaceUnknown
+            | Self::ServiceAccountUnknown
+            | Self::PodTokenUnavailable
+            | Self::ReviewUnavailable
             | Self::StsUnavailable
             | Self::UpstreamUnavailable
             | Self::NotReady
@@ -123,10 +166,20 @@ impl Refusal {
             Self::AmbiguousAddress => "ambiguous-address",
             Self::PodUnknown => "pod-unknown",
             Self::NamespaceUnknown => "namespace-unknown",
+            Self::ServiceAccountUnknown => "service-account-unknown",
             Self::NoRole => "no-role",
             Self::InvalidRole => "invalid-role",
             Self::RoleNotAllowed => "role-not-allowed",
             Self::WrongRole => "wrong-role",
+            Self::NoPodToken => "no-pod-token",
+            Self::PodTokenUnavailable => "pod-token-unavailable",
+            Self::BearerMissing => "bearer-missing",
+            Self::BearerMalformed => "bearer-malformed",
+            Self::BearerExpired => "bearer-expired",
+            Self::BearerAudience => "bearer-audience",
+            Self::BearerNotOfPod => "bearer-not-of-pod",
+            Self::BearerRefused => "bearer-refused",
+            Self::ReviewUnavailable => "review-unavailable",
             Self::StsDenied => "sts-denied",
             Self::StsUnavailable => "sts-unavailable",
             Self::UpstreamUnavailable => "upstream-unavailable",
@@ -154,10 +207,22 @@ impl Refusal {
             Self::AmbiguousAddress => "more than one pod has this address",
             Self::PodUnknown => "no pod is known by this address yet",
             Self::NamespaceUnknown => "the pod's namespace is not known yet",
+            Self::ServiceAccountUnknown => "the pod's service account is not known yet",
             Self::NoRole => "the pod has no role",
             Self::InvalidRole => "the pod's role annotations cannot be read",
             Self::RoleNotAllowed => "the pod's namespace does not allow its role",
             Self::WrongRole => "not the pod's role",
+            Self::NoPodToken => "the pod has no projected token for STS",
+            Self::PodTokenUnavailable => "the pod's own token cannot be read at the moment",
+            Self::BearerMissing => "Service account token cannot be empty",
+            Self::BearerMalformed => "Service account token cannot be parsed",
+            Self::BearerExpired => "Service account token is expired or not valid yet",
+            Self::BearerAudience => "Service account token is not for this audience",
+            Self::BearerNotOfPod => {
+                "Service account token is not bound to the pod that presents it"
+            }
+            Self::BearerRefused => "Service account token is not accepted by the API server",
+            Self::ReviewUnavailable => "Service account token cannot be verified at the moment",
             Self::StsDenied => "STS gives no credentials for the pod's role",
             Self::StsUnavailable => "credentials are not to be had at the moment",
             Self::UpstreamUnavailable => "instance metadata is not to be had at the moment",

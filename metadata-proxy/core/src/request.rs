@@ -62,6 +62,11 @@ pub enum Class<'a> {
     Health,
     /// A session token of IMDSv2.
     Token(TokenTtl),
+    /// Credentials from the container endpoint.
+    Container {
+        /// The `Authorization` that came with it: the pod's own token.
+        bearer: Option<&'a [u8]>,
+    },
     /// Something that depends on who asks.
     Metadata {
         /// What.
@@ -127,6 +132,10 @@ fn read<'a, H: Headers + ?Sized>(
         PathClass::Unknown => return Err(Refusal::NotFound),
         PathClass::Health => return Ok(Class::Health),
         PathClass::Token => return token_request(request.headers),
+        PathClass::Container => {
+            let bearer = only(request.headers, "authorization")?;
+            return Ok(Class::Container { bearer });
+        }
         PathClass::RoleList => Question::RoleList,
         PathClass::Credentials(role) => Question::Credentials(role),
         PathClass::InstanceInfo => Question::InstanceInfo,

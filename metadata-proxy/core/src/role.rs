@@ -116,6 +116,12 @@ impl RoleArn {
         &self.arn
     }
 
+    /// The account's number.
+    #[must_use]
+    pub fn account(&self) -> &str {
+        self.arn.split(':').nth(4).unwrap_or_default()
+    }
+
     /// Everything after `:role/`.
     #[must_use]
     pub fn path_and_name(&self) -> &str {

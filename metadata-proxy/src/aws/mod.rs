@@ -25,6 +25,8 @@ pub(crate) trait CredentialSource: Send + Sync + 'static {
 pub(crate) struct SourceError {
     /// What it means for the next attempt.
     pub(crate) class: ErrorClass,
-    /// AWS's own words, without secrets.
+    /// STS was not asked: the pod's own token could not be had.
+    pub(crate) no_token: bool,
+    /// AWS's own words or ours, without secrets.
     pub(crate) message: String,
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use hyper::Uri;
 use isthmus_runtime::Problems;
-use metadata_proxy_core::{IMDS_V4, IMDS_V6, Redirect};
+use metadata_proxy_core::{CONTAINER_V4, CONTAINER_V6, IMDS_V4, IMDS_V6, Redirect};
 
 use crate::args::Args;
 
@@ -45,6 +45,9 @@ pub(super) fn redirects(args: &Args, problems: &mut Problems) -> Vec<Redirect> {
         if redirect.iptables_remove {
             problems.say("iptables-remove", "has a meaning only with --iptables");
         }
+        if redirect.container_endpoint {
+            problems.say("container-endpoint", "has a meaning only with --iptables");
+        }
         return Vec::new();
     }
     let interval = redirect.iptables_check_interval;
@@ -70,8 +73,10 @@ pub(super) fn redirects(args: &Args, problems: &mut Problems) -> Vec<Redirect> {
         );
     }
     // Of the real service, whatever is asked in its place: that is what pods would reach.
+    let container = [CONTAINER_V4, CONTAINER_V6].into_iter();
     [IMDS_V4, IMDS_V6]
         .into_iter()
+        .chain(container.filter(|_| redirect.container_endpoint))
         .map(|metadata| {
             let host = redirect
                 .host_ip

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use isthmus_runtime::{CommonArgs, Problems};
-use metadata_proxy_core::{CachePolicy, PatternFormat, RoleRules};
+use metadata_proxy_core::{CachePolicy, PatternFormat, RoleRules, SourceMode};
 
 use super::{CredentialsConfig, Roles};
-use crate::args::{FormatArg, RoleArgs};
+use crate::args::{FormatArg, RoleArgs, SourceArg};
 
 /// [STS](https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html)
 /// gives sessions of 15 minutes to 12 hours.
@@ -33,6 +33,23 @@ pub(super) fn roles(args: &RoleArgs, common: &CommonArgs, problems: &mut Problem
                 FormatArg::Glob => PatternFormat::Glob,
                 FormatArg::Regexp => PatternFormat::Regexp,
             });
+    let source = match args.credential_source {
+        SourceArg::AssumeRole => SourceMode::AssumeRole,
+        SourceArg::WebIdentity => SourceMode::WebIdentity,
+    };
+    if args.session_tags && source == SourceMode::WebIdentity {
+        problems.say(
+            "session-tags",
+            "cannot be used with --credential-source=web-identity: AssumeRoleWithWebIdentity takes no tags",
+        );
+    }
+    if args.token_audience.is_empty() {
+        problems.push(
+            "token-audience",
+            "",
+            "an audience, such as sts.amazonaws.com",
+        );
+    }
     let cluster = common.cluster_id.clone().unwrap_or_default();
     Roles {
         discover_base: args.base_role_arn.is_none()
@@ -43,7 +60,10 @@ pub(super) fn roles(args: &RoleArgs, common: &CommonArgs, problems: &mut Problem
             default_role: args.default_role.clone().filter(|role| !role.is_empty()),
             restrictions,
             session_tags: args.session_tags.then_some(cluster),
+            source,
+            audience: args.token_audience.clone(),
         },
+        of_service_accounts: args.service_account_roles,
     }
 }
 
@@ -65,5 +85,6 @@ pub(super) fn credentials(args: &RoleArgs, problems: &mut Problems) -> Credentia
             error_ttl: (!error_ttl.is_zero()).then_some(error_ttl),
         },
         prefetch: args.prefetch,
+        kubelet_root: args.kubelet_root.clone(),
     }
 }

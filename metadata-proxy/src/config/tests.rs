@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use isthmus_runtime::{LogLevel, read_args};
 
-use metadata_proxy_core::PatternFormat;
+use metadata_proxy_core::{PatternFormat, SourceMode};
 
 use super::*;
 
@@ -189,4 +189,39 @@ fn limits_and_intervals() {
     ] {
         assert_eq!(read(wrong, None).unwrap_err().len(), 1, "{wrong}");
     }
+}
+
+#[test]
+fn web_identity_takes_no_tags() {
+    let config = read(
+        "--credential-source=web-identity --kubelet-root=/data/kubelet --token-audience=sts.amazonaws.com.cn",
+        None,
+    );
+    let config = config.unwrap();
+    assert_eq!(config.roles.rules.source, SourceMode::WebIdentity);
+    assert_eq!(config.roles.rules.audience, "sts.amazonaws.com.cn");
+    assert_eq!(config.keys.audience, "sts.amazonaws.com.cn");
+    assert_eq!(
+        config.credentials.kubelet_root,
+        std::path::Path::new("/data/kubelet")
+    );
+    let usual = read("", None).unwrap();
+    assert_eq!(usual.roles.rules.source, SourceMode::AssumeRole);
+    assert!(usual.roles.of_service_accounts);
+    let problems = read(
+        "--credential-source=web-identity --session-tags --token-audience= --container-endpoint",
+        None,
+    );
+    let problems = problems.unwrap_err();
+    for start in [
+        "--session-tags: cannot be used with --credential-source=web-identity",
+        "--token-audience: ",
+        "--container-endpoint: has a meaning only with --iptables",
+    ] {
+        assert!(
+            problems.iter().any(|line| line.starts_with(start)),
+            "{start} in {problems:?}"
+        );
+    }
+    assert_eq!(problems.len(), 3, "{problems:?}");
 }

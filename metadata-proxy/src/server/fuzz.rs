@@ -1,16 +1,18 @@
 //! Raw bytes, almost right and quite wrong, in numbers.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::fmt::Write as _;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, LazyLock};
 
+use metadata_proxy_core::{Review, STS_AUDIENCE};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::connection;
 use super::tests::A;
-use crate::fixture::{Proxy, pod};
+use crate::fixture::{Proxy, jwt, pod};
 use crate::respond::Peer;
 
 /// How many requests are answered, unless `ISTHMUS_FUZZ_REQUESTS` says otherwise.
@@ -44,7 +46,8 @@ impl Random {
 
 const METHODS: [&str; 7] = ["HEAD", "POST", "DELETE", "OPTIONS", "CONNECT", "get", "PRI"];
 
-const TARGETS: [&str; 22] = [
+const TARGETS: [&str; 23] = [
+    "/v1/credentials",
     "/latest/meta-data/iam/security-credentials/",
     "/latest/meta-data/iam/security-credentials",
     "/latest/meta-data/iam/security-credentials/role-a",
@@ -121,8 +124,18 @@ const HEADERS: [&str; 22] = [
     "X: \u{1}",
 ];
 
+/// Tokens for the container endpoint: of pod `a`, which asks, and of pod `b`.
+static TOKENS: LazyLock<[String; 2]> = LazyLock::new(|| ["uid-a", "uid-b"].map(token));
+
+fn token(uid: &str) -> String {
+    jwt(&serde_json::json!({
+        "aud": STS_AUDIENCE, "exp": 4_000_000_000_u32, "kubernetes.io": {"pod": {"uid": uid}},
+    }))
+}
+
 fn request(random: &mut Random) -> Vec<u8> {
     let mut target = random.of(&TARGETS).to_owned();
+    let presents = target.starts_with("/v1/") && !random.once_in(8);
     for _ in 0..random.below(4).saturating_sub(1) {
         let at = random.below(target.len() + 1);
         if target.is_char_boundary(at) {
@@ -142,6 +155,10 @@ fn request(random: &mut Random) -> Vec<u8> {
     let mut text = format!("{method} {target} {version}\r\n");
     if !random.once_in(10) {
         text.push_str("Host: 169.254.169.254\r\n");
+    }
+    if presents {
+        let token = &TOKENS[usize::from(random.once_in(3))];
+        let _ = write!(text, "Authorization: {token}\r\n");
     }
     for _ in 0..random.below(4).saturating_sub(1) {
         text.push_str(random.of(&HEADERS));
@@ -170,6 +187,8 @@ struct Tally {
     answered: AtomicUsize,
     /// Credentials among them.
     served: AtomicUsize,
+    /// Those from the container endpoint among these.
+    contained: AtomicUsize,
 }
 
 /// Sends bytes as pod `a` and returns what comes back until the proxy closes.
@@ -221,6 +240,9 @@ async fn converse_until(proxy: &Proxy, seed: u64, tally: &Tally, wanted: usize) 
         tally
             .served
             .fetch_add(count("AccessKeyId"), Ordering::Relaxed);
+        tally
+            .contained
+            .fetch_add(count("AccountId"), Ordering::Relaxed);
     }
 }
 
@@ -238,6 +260,14 @@ async fn raw_requests_in_numbers() {
             .pods
             .apply(pod("b", "127.0.1.2", Some("team/role-b-secret")));
     });
+    for (pod, token) in ["uid-a", "uid-b"].iter().zip(TOKENS.iter()) {
+        let review = Review::Of {
+            pod_uid: (*pod).into(),
+            namespace: "shop".into(),
+            service_account: "default".into(),
+        };
+        proxy.tokens.say(pod, token, &review);
+    }
     let tally = Arc::new(Tally::default());
     let mut tasks = JoinSet::new();
     for task in 0..TASKS as u64 {
@@ -257,6 +287,8 @@ async fn raw_requests_in_numbers() {
         served * 100 > answered,
         "{served} of {answered} got credentials: these requests prove little"
     );
+    let contained = tally.contained.load(Ordering::Relaxed);
+    assert!(contained * 500 > answered, "{contained} of {answered}");
     let paths: BTreeSet<String> = proxy
         .upstream()
         .iter()

@@ -1,5 +1,6 @@
 //! The proxy from outside: real sockets, source addresses in 127.0.0.0/8 as pods.
 
+mod container;
 mod framing;
 mod refusals;
 mod serving;

@@ -79,12 +79,17 @@ impl ErrorClass {
             | "Blocked"
             | "ExpiredToken"
             | "ExpiredTokenException"
+            | "IDPRejectedClaim"
+            | "IDPRejectedClaimException"
             | "IncompleteSignature"
             | "InvalidClientTokenId"
+            | "InvalidIdentityToken"
+            | "InvalidIdentityTokenException"
             | "MissingAuthenticationToken"
             | "NotAuthorized"
             | "OptInRequired"
             | "PendingVerification"
+            | "RegionDisabledException"
             | "RequestExpired"
             | "SignatureDoesNotMatch"
             | "UnauthorizedOperation"
@@ -113,7 +118,8 @@ impl ErrorClass {
             | "Unavailable"
             | "RequestTimeout"
             | "RequestTimeoutException"
-            | "IDPCommunicationError" => Self::Transient,
+            | "IDPCommunicationError"
+            | "IDPCommunicationErrorException" => Self::Transient,
             _ => match http_status {
                 Some(500..) => Self::Transient,
                 _ => Self::Invalid,
@@ -142,6 +148,14 @@ mod tests {
                 ErrorClass::Throttled,
             ),
             (Some("UnauthorizedOperation"), Some(403), ErrorClass::Denied),
+            (Some("InvalidIdentityToken"), Some(400), ErrorClass::Denied),
+            (Some("IDPRejectedClaim"), Some(403), ErrorClass::Denied),
+            (Some("ExpiredTokenException"), Some(400), ErrorClass::Denied),
+            (
+                Some("IDPCommunicationError"),
+                Some(400),
+                ErrorClass::Transient,
+            ),
             (Some("DependencyViolation"), Some(400), ErrorClass::Conflict),
             (Some("ResourceInUse"), Some(400), ErrorClass::Conflict),
             (Some("InvalidChangeBatch"), Some(400), ErrorClass::Invalid),

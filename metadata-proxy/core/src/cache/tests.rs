@@ -11,6 +11,7 @@ const POLICY: CachePolicy = CachePolicy {
 fn until(expires: i64) -> Prepared {
     Prepared {
         body: SecretBytes::new(expires.to_be_bytes()),
+        container: SecretBytes::new([]),
         expires: at(expires),
     }
 }
@@ -103,6 +104,25 @@ fn a_denial_is_remembered_as_long_as_the_flag_says() {
 #[test]
 fn a_slow_first_call_is_unavailable_and_not_denied() {
     assert_eq!(Slot::default().settle(at(0)), Err(Refusal::StsUnavailable));
+}
+
+#[test]
+fn a_token_that_is_not_there_is_looked_for_again_at_once() {
+    let mut slot = Slot::default();
+    for now in 0..3 {
+        slot.miss(at(now));
+        assert_eq!(slot.settle(at(now)), Err(Refusal::PodTokenUnavailable));
+        assert_eq!(
+            slot.supply(at(now)),
+            Supply::Fetch(None),
+            "nobody has to wait"
+        );
+        assert_eq!(slot.failed(), Some(ErrorClass::Transient));
+        assert!(slot.just_missed(at(now)) && !slot.just_missed(at(now + 1)));
+    }
+    let mut slot = held(3600, 0.0);
+    slot.miss(at(2000));
+    assert_eq!(slot.settle(at(2000)), Ok(until(3600)), "old ones live on");
 }
 
 proptest! {

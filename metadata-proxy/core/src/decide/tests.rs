@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use crate::fixture::pod;
 use crate::grant::{GrantError, Namespaces, RoleRules};
 use crate::role::{RoleArn, RoleError};
+use crate::service_account::ServiceAccounts;
 
 fn base() -> BaseArn {
     BaseArn::parse("arn:aws:iam::1:role").unwrap()
@@ -18,7 +19,7 @@ fn grant() -> Arc<Grant> {
         role: Some("p/own".into()),
         ..pod("a")
     };
-    match rules.role_of(&pod, &Namespaces::default()) {
+    match rules.role_of(&pod, &Namespaces::default(), &ServiceAccounts::default()) {
         RoleState::Granted(grant) => grant,
         other => panic!("{other:?}"),
     }
@@ -27,12 +28,25 @@ fn grant() -> Arc<Grant> {
 fn roles() -> Vec<RoleState> {
     vec![
         RoleState::Granted(grant()),
+        RoleState::NoToken(grant()),
         RoleState::None,
         RoleState::Invalid(GrantError::Role(RoleError::NotARole("a b".into()))),
         RoleState::NotAllowed(RoleArn::parse("arn:aws:iam::1:role/x").unwrap()),
         RoleState::NamespaceUnknown,
+        RoleState::ServiceAccountUnknown,
     ]
 }
+
+const BEARERS: [Bearer; 8] = [
+    Bearer::Absent,
+    Bearer::Malformed,
+    Bearer::Expired,
+    Bearer::WrongAudience,
+    Bearer::NotOfPod,
+    Bearer::Unverified,
+    Bearer::Refused,
+    Bearer::Verified,
+];
 
 fn classes() -> Vec<Class<'static>> {
     let questions = [
@@ -55,13 +69,15 @@ fn classes() -> Vec<Class<'static>> {
         .into_iter()
         .chain(refused)
         .chain([Class::Health, token])
+        .chain([None, Some(b"a.b.c".as_slice())].map(|bearer| Class::Container { bearer }))
         .collect()
 }
 
 fn callers() -> Vec<Caller> {
     let tokens = [TokenState::Absent, TokenState::Valid, TokenState::Invalid];
+    let tokens = tokens.into_iter().chain(BEARERS.map(TokenState::Bearer));
     let pods = roles().into_iter().flat_map(|role| {
-        tokens.map(|token| Caller::Pod {
+        tokens.clone().map(move |token| Caller::Pod {
             pod: Arc::new(pod("a")),
             role: role.clone(),
             token,
@@ -88,9 +104,10 @@ fn expected(class: &Class<'static>, caller: &Caller, imds_v2: ImdsV2) -> Verdict
     let question = match class {
         Class::Metadata { question, .. } => question,
         Class::Token(ttl) => return Verdict::IssueToken(pod.clone(), *ttl),
+        Class::Container { .. } => return expected_of_container(pod, role, token),
         Class::Refused(_) | Class::Health => unreachable!(),
     };
-    if token == TokenState::Invalid {
+    if !matches!(token, TokenState::Absent | TokenState::Valid) {
         return Verdict::Refuse(Refusal::TokenInvalid);
     }
     if token == TokenState::Absent && imds_v2 == ImdsV2::Required {
@@ -101,6 +118,10 @@ fn expected(class: &Class<'static>, caller: &Caller, imds_v2: ImdsV2) -> Verdict
     }
     let grant = match role {
         RoleState::Granted(grant) => grant.clone(),
+        RoleState::NoToken(_) => return Verdict::Refuse(Refusal::NoPodToken),
+        RoleState::ServiceAccountUnknown => {
+            return Verdict::Wait(Refusal::ServiceAccountUnknown);
+        }
         RoleState::None => return Verdict::Refuse(Refusal::NoRole),
         RoleState::Invalid(_) => return Verdict::Refuse(Refusal::InvalidRole),
         RoleState::NotAllowed(_) => return Verdict::Refuse(Refusal::RoleNotAllowed),
@@ -119,6 +140,38 @@ fn expected(class: &Class<'static>, caller: &Caller, imds_v2: ImdsV2) -> Verdict
         }
         Question::Credentials(_) => Verdict::Refuse(Refusal::WrongRole),
         Question::Upstream(_) => unreachable!(),
+    }
+}
+
+/// The token first, then the role, and the API server's word last.
+fn expected_of_container(pod: &Arc<Pod>, role: &RoleState, token: TokenState) -> Verdict<'static> {
+    let TokenState::Bearer(bearer) = token else {
+        return Verdict::Refuse(Refusal::BearerMissing);
+    };
+    let wrong = match bearer {
+        Bearer::Absent => Some(Refusal::BearerMissing),
+        Bearer::Malformed => Some(Refusal::BearerMalformed),
+        Bearer::Expired => Some(Refusal::BearerExpired),
+        Bearer::WrongAudience => Some(Refusal::BearerAudience),
+        Bearer::NotOfPod => Some(Refusal::BearerNotOfPod),
+        Bearer::Refused => Some(Refusal::BearerRefused),
+        Bearer::Unverified | Bearer::Verified => None,
+    };
+    if let Some(refusal) = wrong {
+        return Verdict::Refuse(refusal);
+    }
+    let grant = match role {
+        RoleState::Granted(grant) | RoleState::NoToken(grant) => grant.clone(),
+        RoleState::None => return Verdict::Refuse(Refusal::NoRole),
+        RoleState::Invalid(_) => return Verdict::Refuse(Refusal::InvalidRole),
+        RoleState::NotAllowed(_) => return Verdict::Refuse(Refusal::RoleNotAllowed),
+        RoleState::NamespaceUnknown => return Verdict::Wait(Refusal::NamespaceUnknown),
+        RoleState::ServiceAccountUnknown => return Verdict::Wait(Refusal::ServiceAccountUnknown),
+    };
+    if bearer == Bearer::Verified {
+        Verdict::GiveToContainer(grant)
+    } else {
+        Verdict::Review(pod.clone())
     }
 }
 
@@ -143,7 +196,7 @@ fn every_question_of_every_caller() {
             }
         }
     }
-    assert_eq!(cases, 2 * (8 + Refusal::ALL.len() + 2) * (5 * 3 + 3));
+    assert_eq!(cases, 2 * (8 + Refusal::ALL.len() + 4) * (7 * 11 + 3));
 }
 
 #[test]
@@ -155,18 +208,30 @@ fn credentials_are_only_ever_the_callers_own() {
                 imds_v2: ImdsV2::Optional,
                 base: Some(&base),
             };
-            if let Verdict::GiveCredentials(given) = decide(&class, &caller, policy) {
-                let Caller::Pod {
-                    pod,
-                    role: RoleState::Granted(own),
-                    token,
-                } = &caller
-                else {
-                    panic!("given to {caller:?}");
-                };
-                assert_eq!(&given, own);
-                assert_eq!(given.pod_uid, pod.uid);
-                assert_ne!(*token, TokenState::Invalid);
+            match (decide(&class, &caller, policy), &caller) {
+                (
+                    Verdict::GiveCredentials(given),
+                    Caller::Pod {
+                        pod,
+                        role: RoleState::Granted(own),
+                        token: TokenState::Absent | TokenState::Valid,
+                    },
+                )
+                | (
+                    Verdict::GiveToContainer(given),
+                    Caller::Pod {
+                        pod,
+                        role: RoleState::Granted(own) | RoleState::NoToken(own),
+                        token: TokenState::Bearer(Bearer::Verified),
+                    },
+                ) => {
+                    assert_eq!(&given, own);
+                    assert_eq!(given.pod_uid, pod.uid);
+                }
+                (Verdict::GiveCredentials(_) | Verdict::GiveToContainer(_), caller) => {
+                    panic!("given to {caller:?}")
+                }
+                _ => {}
             }
         }
     }

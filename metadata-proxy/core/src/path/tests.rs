@@ -10,6 +10,7 @@ fn what_is_served() {
     let role = |name: &'static str| PathClass::Credentials(Cow::Borrowed(name));
     for (path, class) in [
         ("/healthz", PathClass::Health),
+        ("/v1/credentials", PathClass::Container),
         ("/latest/api/token", PathClass::Token),
         ("/2021-07-15/api/token", PathClass::Token),
         (
@@ -68,7 +69,7 @@ fn what_is_not() {
         "/latest/",
         "/metrics",
         "/debug/store",
-        "/v1/credentials",
+        "/v1/credentials/",
         "/healthz/",
         "/Healthz",
         "/latest/user-data",

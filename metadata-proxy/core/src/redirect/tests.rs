@@ -53,6 +53,35 @@ fn first_once_and_current() {
     assert!(redirect().in_place(&listing(&[LISTED, KUBE])));
 }
 
+/// The rule for the container endpoint beside it.
+#[test]
+fn two_addresses_share_the_front() {
+    let other = Redirect {
+        metadata: ip("169.254.170.23"),
+        ..redirect()
+    };
+    let listed = LISTED.replace("169.254.169.254", "169.254.170.23");
+    let inserted = INSERT.replace("169.254.169.254", "169.254.170.23");
+    let commands = |redirect: &Redirect, rules: &[&str]| {
+        let commands = redirect.repair(&listing(rules));
+        commands.iter().map(|c| c.join(" ")).collect::<Vec<_>>()
+    };
+    for rules in [[listed.as_str(), LISTED, KUBE], [LISTED, &listed, KUBE]] {
+        assert!(redirect().in_place(&listing(&rules)));
+        assert!(other.in_place(&listing(&rules)));
+    }
+    assert_eq!(commands(&other, &[LISTED, KUBE]), [inserted.as_str()]);
+    assert_eq!(
+        commands(&other, &[LISTED, KUBE, &listed]),
+        [inserted.as_str(), "-D PREROUTING 4"]
+    );
+    let metadata = [ip("169.254.169.254")];
+    let gone = stale(&metadata, &listing(&[&listed, STALE, KUBE]));
+    let gone: Vec<String> = gone.iter().map(|command| command.join(" ")).collect();
+    assert_eq!(gone, [listed.replacen("-A", "-D", 1)]);
+    assert_eq!(stale(&metadata, &listing(&[LISTED, KUBE])), [[""; 0]; 0]);
+}
+
 #[test]
 fn removal_takes_only_ours() {
     let commands = removal(&listing(&[STALE, KUBE, LISTED]));

@@ -53,6 +53,31 @@ fn the_plain_questions() {
 }
 
 #[test]
+fn the_container_endpoint_takes_the_token_as_it_is() {
+    let path = "/v1/credentials";
+    assert_eq!(ask("GET", path, &[HOST]), Class::Container { bearer: None });
+    let eks = ("host", b"169.254.170.23".as_slice());
+    let token = ("authorization", b"a.b.c".as_slice());
+    let bearer = Some(b"a.b.c".as_slice());
+    assert_eq!(ask("GET", path, &[eks, token]), Class::Container { bearer });
+    let twice = [HOST, token, token];
+    assert_eq!(refusal(&ask("GET", path, &twice)), Some(Refusal::Malformed));
+    assert_eq!(refusal(&ask("POST", path, &[HOST])), Some(Refusal::OnlyGet));
+    for other in [
+        "/v1/credentials/",
+        "/V1/credentials",
+        "/v2/credentials",
+        "/v1",
+    ] {
+        assert_eq!(
+            refusal(&ask("GET", other, &[HOST])),
+            Some(Refusal::NotFound),
+            "{other}"
+        );
+    }
+}
+
+#[test]
 fn methods() {
     for method in [
         "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE", "get", "X",

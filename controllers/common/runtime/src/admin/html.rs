@@ -19,14 +19,17 @@ th,td{text-align:left;vertical-align:top;padding:.35rem .75rem .35rem 0;border-b
 th{color:var(--soft);font-weight:600}\
 pre{background:var(--code);padding:.75rem 1rem;overflow-x:auto;border-radius:.375rem;margin:.25rem 0}";
 
+/// What is shown besides the facts.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Sections<'a> {
+    pub(super) page: &'a Page,
+    pub(super) inputs: Option<&'a Section>,
+    /// Whether there are plans and reconciles.
+    pub(super) plans: bool,
+}
+
 /// The whole document.
-pub(super) fn render(
-    name: &str,
-    facts: &Facts,
-    page: &Page,
-    inputs: Option<&Section>,
-    now: Timestamp,
-) -> String {
+pub(super) fn render(name: &str, facts: &Facts, sections: &Sections<'_>, now: Timestamp) -> String {
     let mut out = String::with_capacity(8192);
     let title = escape(name);
     let _ = write!(
@@ -34,17 +37,26 @@ pub(super) fn render(
         "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
          <meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\
          <title>{title}</title><style>{STYLE}</style></head><body>\n\
-         <h1>{title}</h1>\n<p>version {} · <a href=\"/plan\">plan</a> · <a href=\"/metrics\">metrics</a> · \
+         <h1>{title}</h1>\n<p>version {} · {}<a href=\"/metrics\">metrics</a> · \
          <a href=\"/readyz\">ready</a></p>\n",
         escape(env!("CARGO_PKG_VERSION")),
+        if sections.plans {
+            "<a href=\"/plan\">plan</a> · "
+        } else {
+            ""
+        },
     );
-    out.push_str(&state(facts, now));
-    for section in &page.sections {
+    if sections.plans {
+        out.push_str(&state(facts, now));
+    }
+    for section in &sections.page.sections {
         table(&mut out, section);
     }
     rejections(&mut out, facts);
-    plans(&mut out, facts, now);
-    if let Some(inputs) = inputs {
+    if sections.plans {
+        plans(&mut out, facts, now);
+    }
+    if let Some(inputs) = sections.inputs {
         table(&mut out, inputs);
     }
     out.push_str("</body></html>\n");

@@ -49,6 +49,8 @@ struct Parts {
     watches: Option<Watches>,
     checks: Vec<Check>,
     page: Option<MakePage>,
+    /// Whether there are neither plans nor reconciles.
+    serves: bool,
 }
 
 impl std::fmt::Debug for Admin {
@@ -79,6 +81,12 @@ impl Admin {
     /// Adds a condition of `/readyz`; the error says what is missing.
     pub fn ready_when(&self, check: impl Fn() -> Result<(), String> + Send + Sync + 'static) {
         self.parts().checks.push(Arc::new(check));
+    }
+
+    /// Says that the process serves requests and has neither plans nor
+    /// reconciles: the page does not speak of them.
+    pub fn without_plans(&self) {
+        self.parts().serves = true;
     }
 
     /// Adds tables to the page.
@@ -217,7 +225,7 @@ impl Admin {
         match format {
             None | Some("text") => text(
                 StatusCode::OK,
-                plan.map_or_else(|| "no plan yet\n".to_owned(), |plan| plan.text),
+                plan.map_or_else(|| self.no_plan().to_owned(), |plan| plan.text),
             ),
             Some("json") => body(
                 StatusCode::OK,
@@ -230,15 +238,28 @@ impl Admin {
         }
     }
 
+    fn no_plan(&self) -> &'static str {
+        if self.parts().serves {
+            "there are no plans: this program changes nothing\n"
+        } else {
+            "no plan yet\n"
+        }
+    }
+
     fn page_answer(&self) -> Response<Full<Bytes>> {
-        let (watches, page) = {
+        let (watches, page, serves) = {
             let parts = self.parts();
-            (parts.watches.clone(), parts.page.clone())
+            (parts.watches.clone(), parts.page.clone(), parts.serves)
         };
         let inputs = watches.map(|watches| watches.section());
         let page = page.map_or_else(Page::default, |page| page());
         let facts = self.board.facts();
-        let html = html::render(self.name, &facts, &page, inputs.as_ref(), Timestamp::now());
+        let sections = html::Sections {
+            page: &page,
+            inputs: inputs.as_ref(),
+            plans: !serves,
+        };
+        let html = html::render(self.name, &facts, &sections, Timestamp::now());
         let mut answer = body(StatusCode::OK, "text/html; charset=utf-8", html);
         answer.headers_mut().insert(
             CONTENT_SECURITY_POLICY,

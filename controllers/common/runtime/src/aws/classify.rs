@@ -3,6 +3,8 @@
 use std::error::Error;
 
 use aws_credential_types::provider::error::CredentialsError;
+use aws_sdk_sts::operation::assume_role::AssumeRoleError;
+use aws_sdk_sts::operation::assume_role_with_web_identity::AssumeRoleWithWebIdentityError;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
@@ -13,7 +15,8 @@ use crate::connect::chain;
 /// The class of a failed call of any service.
 ///
 /// * AWS answered with an error: its code decides ([`ErrorClass::from_aws`]).
-/// * No credentials, or none that are of use: `Denied`.
+/// * No credentials, or none that are of use: `Denied`. That is so too if STS
+///   does not give the process its own, by a web identity token or a profile.
 /// * A time-out, a cut connection, an answer that cannot be read: `Transient`.
 /// * A request that could not be built: `Invalid`.
 #[must_use]
@@ -24,13 +27,10 @@ pub fn error_class<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -
             ErrorClass::from_aws(answer.err().code(), Some(status))
         }
         SdkError::ConstructionFailure(_) => ErrorClass::Invalid,
-        SdkError::DispatchFailure(failure)
-            if failure
-                .as_connector_error()
-                .is_some_and(|error| lacks_credentials(error)) =>
-        {
-            ErrorClass::Denied
-        }
+        SdkError::DispatchFailure(failure) => failure
+            .as_connector_error()
+            .and_then(|error| own_credentials(error))
+            .unwrap_or(ErrorClass::Transient),
         _ => ErrorClass::Transient,
     }
 }
@@ -60,18 +60,34 @@ pub fn aws_message<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-fn lacks_credentials(error: &(dyn Error + 'static)) -> bool {
+/// What kept the process from having credentials of its own, if that is what failed.
+fn own_credentials(error: &(dyn Error + 'static)) -> Option<ErrorClass> {
     let mut cause = Some(error);
     while let Some(current) = cause {
-        match current.downcast_ref::<CredentialsError>() {
-            Some(
-                CredentialsError::CredentialsNotLoaded(_)
-                | CredentialsError::InvalidConfiguration(_),
-            ) => return true,
-            _ => cause = current.source(),
+        if let Some(
+            CredentialsError::CredentialsNotLoaded(_) | CredentialsError::InvalidConfiguration(_),
+        ) = current.downcast_ref()
+        {
+            return Some(ErrorClass::Denied);
+        }
+        let by_sts = of_call::<AssumeRoleWithWebIdentityError>(current)
+            .or_else(|| of_call::<AssumeRoleError>(current));
+        match by_sts {
+            // A role or a token that is wrong is as good as none.
+            Some(ErrorClass::Invalid) => return Some(ErrorClass::Denied),
+            Some(class) => return Some(class),
+            None => cause = current.source(),
         }
     }
-    false
+    None
+}
+
+fn of_call<E>(error: &(dyn Error + 'static)) -> Option<ErrorClass>
+where
+    E: ProvideErrorMetadata + Error + Send + Sync + 'static,
+{
+    let call = error.downcast_ref::<SdkError<E, HttpResponse>>();
+    call.map(error_class)
 }
 
 #[cfg(test)]
@@ -120,6 +136,25 @@ mod tests {
         assert_eq!(error_class(&garbled), ErrorClass::Transient);
         let none = unreached(CredentialsError::not_loaded_no_source());
         assert_eq!(error_class(&none), ErrorClass::Denied);
+        let denied = |code: &str, status| {
+            let meta = ErrorMetadata::builder().code(code).build();
+            let error = AssumeRoleWithWebIdentityError::generic(meta);
+            unreached(CredentialsError::provider_error(SdkError::service_error(
+                error,
+                answer(status),
+            )))
+        };
+        for (code, status, class) in [
+            ("AccessDenied", 403, ErrorClass::Denied),
+            ("InvalidIdentityToken", 400, ErrorClass::Denied),
+            ("ExpiredTokenException", 400, ErrorClass::Denied),
+            ("IDPRejectedClaim", 403, ErrorClass::Denied),
+            ("ValidationError", 400, ErrorClass::Denied),
+            ("IDPCommunicationError", 400, ErrorClass::Transient),
+            ("Throttling", 400, ErrorClass::Throttled),
+        ] {
+            assert_eq!(error_class(&denied(code, status)), class, "{code}");
+        }
         let slow = unreached(CredentialsError::provider_timed_out(
             std::time::Duration::ZERO,
         ));

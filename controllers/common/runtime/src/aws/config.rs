@@ -47,6 +47,18 @@ impl Aws {
     ///
     /// No region or no credentials: one line with everything that was looked for.
     pub async fn connect(metrics: &Metrics) -> Result<Self, StartError> {
+        let aws = Self::connect_unsigned(metrics).await?;
+        check_credentials(&aws.sdk).await?;
+        Ok(aws)
+    }
+
+    /// As [`Aws::connect`], for who makes calls alone that are not signed: whether
+    /// there are credentials is not looked at.
+    ///
+    /// # Errors
+    ///
+    /// No region.
+    pub async fn connect_unsigned(metrics: &Metrics) -> Result<Self, StartError> {
         crate::install_crypto();
         let sdk = aws_config::defaults(BehaviorVersion::v2026_01_12())
             .http_client(whole_answers(http_client()))
@@ -66,7 +78,6 @@ impl Aws {
                  and the instance metadata",
             ));
         };
-        check_credentials(&sdk).await?;
         let imds = ImdsClient::new(&ProviderConfig::default().with_http_client(http_client()));
         Ok(Self {
             sdk,
