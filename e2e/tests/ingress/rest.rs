@@ -28,6 +28,11 @@ async fn a_restart_writes_nothing_and_resyncs_read_a_share() -> Result<()> {
     well(&testbed, &[]).await?;
     assert_eq!(load_balancers(&testbed).await?.len(), BALANCERS);
     testbed.gate.clear();
+    // One start right after another is throttled, and a call that is tried again
+    // counts twice.
+    testbed
+        .gate
+        .rate("elasticloadbalancing", "Describe", 400, 100.0);
 
     let args = [CLUSTER, "--polling-interval=3s"];
     let mut process = testbed.spawn(BINARY, &args).await?;
