@@ -32,6 +32,10 @@ pub(crate) fn row(
         marks_written: BTreeSet::new(),
         kept: BTreeSet::new(),
         dropped: BTreeSet::new(),
+        asked: candidates
+            .iter()
+            .map(|candidate| candidate.set_identifier.clone())
+            .collect(),
         steps: Vec::new(),
         rejections: Vec::new(),
     };
@@ -60,6 +64,8 @@ struct Row<'a> {
     kept: BTreeSet<Place>,
     /// Where a want was dropped: what is there stays unless it is in the way.
     dropped: BTreeSet<Place>,
+    /// Set identifiers that somebody asks for: what is handed over of them is ours.
+    asked: BTreeSet<Option<String>>,
     steps: Vec<Step<Change>>,
     rejections: Vec<Rejection>,
 }
@@ -211,7 +217,20 @@ impl<'a> Row<'a> {
 
     fn claim(&self, key: &RecordKey) -> Claim {
         let claim = self.scene.claims.get(key).cloned();
-        claim.unwrap_or(Claim::Foreign(Foreign::Unmanaged))
+        match claim.unwrap_or(Claim::Foreign(Foreign::Unmanaged)) {
+            Claim::HandedOver {
+                owner,
+                resource,
+                marks,
+            } => {
+                if self.asked.contains(&key.set_identifier) {
+                    Claim::Ours { resource, marks }
+                } else {
+                    Claim::Foreign(Foreign::Owner(owner))
+                }
+            }
+            claim => claim,
+        }
     }
 
     fn reject(&mut self, objects: &[ObjectRef], reason: &'static str, message: &str) {

@@ -45,7 +45,7 @@ fn owner_in(record: &RecordSet) -> Vec<String> {
 
 /// Whether any TXT record near the name says that it is ours. Looser than the
 /// registry's own rule, and written apart from it.
-fn could_be_ours(record: &RecordSet, zone: &ZoneRecords, prefix: &str) -> bool {
+fn could_be_ours(record: &RecordSet, zone: &ZoneRecords, prefix: &str, owner: &str) -> bool {
     let name = &record.key.name;
     let word = record.key.record_type.as_str().to_ascii_lowercase();
     let typed = prefix.replace("%{record_type}", &word);
@@ -72,7 +72,7 @@ fn could_be_ours(record: &RecordSet, zone: &ZoneRecords, prefix: &str) -> bool {
         };
         zone.records
             .get(&key)
-            .is_some_and(|txt| owner_in(txt).contains(&"default".to_owned()))
+            .is_some_and(|txt| owner_in(txt).contains(&owner.to_owned()))
     })
 }
 
@@ -109,6 +109,10 @@ proptest! {
     fn what_is_not_ours_is_not_touched(snapshot in arb_snapshot(), observed in arb_observed(), flags in arb_flags()) {
         let (decision, _) = decide(&snapshot, &observed, &config(&flags), Duration::from_secs(300));
         let zone = &observed.records[&ZoneId::new("Z1")];
+        let handed_over = |name: &DnsName| {
+            let asked = snapshot.ingresses.iter().flat_map(|ingress| &ingress.rule_hosts);
+            flags["adopt-from-owner"] == "other" && asked.into_iter().any(|host| host == name.as_str())
+        };
         for step in decision.plan.active() {
             let before = match &step.action.verb {
                 Verb::Create(record) => {
@@ -120,9 +124,13 @@ proptest! {
             };
             prop_assert_eq!(zone.records.get(&before.key), Some(before), "exactly what was read: {}", step);
             if step.action.is_mark {
-                prop_assert_eq!(owner_in(before), ["default"], "{}", step);
+                let other = handed_over(&step.action.name).then_some("other");
+                let ours = owner_in(before).iter().all(|owner| owner == "default" || Some(owner.as_str()) == other);
+                prop_assert!(ours && !owner_in(before).is_empty(), "{}", step);
             } else {
-                prop_assert!(could_be_ours(before, zone, &flags["txt-prefix"]), "{step}");
+                let prefix = &flags["txt-prefix"];
+                let other = handed_over(&step.action.name) && could_be_ours(before, zone, prefix, "other");
+                prop_assert!(other || could_be_ours(before, zone, prefix, "default"), "{step}");
             }
         }
     }

@@ -11,8 +11,9 @@ impl TxtRegistry {
         let Some((_, decides, _)) = found.first() else {
             return Claim::Foreign(Foreign::Unmarked);
         };
-        if decides.owner != self.owner {
-            return Claim::Foreign(Foreign::Owner(decides.owner.clone()));
+        let owner = decides.owner.clone();
+        if !self.may_change(&owner) {
+            return Claim::Foreign(Foreign::Owner(owner));
         }
         if let Some(mark) = self.ambiguity(record, zone, found[0].2, &found[0].0) {
             return Claim::Foreign(Foreign::Ambiguous(mark));
@@ -20,11 +21,17 @@ impl TxtRegistry {
         let resource = found[0].1.resource.take();
         // A mark that another record lives by must not go along with this one.
         found.retain(|(key, mark, bare)| {
-            mark.owner == self.owner && self.ambiguity(record, zone, *bare, key).is_none()
+            mark.owner == owner && self.ambiguity(record, zone, *bare, key).is_none()
         });
-        Claim::Ours {
-            resource,
-            marks: found.into_iter().map(|(key, _, _)| key).collect(),
+        let marks = found.into_iter().map(|(key, _, _)| key).collect();
+        if owner == self.owner {
+            Claim::Ours { resource, marks }
+        } else {
+            Claim::HandedOver {
+                owner,
+                resource,
+                marks,
+            }
         }
     }
 
@@ -34,7 +41,7 @@ impl TxtRegistry {
         let mut found: Vec<(RecordKey, Mark, bool)> = Vec::new();
         for (name, bare) in self.affix.to_read(record) {
             let key = txt_key(name, record);
-            let mark = mark_at(&key, zone, Mark::from_value);
+            let mark = mark_at(&key, zone, |value| self.read(value));
             if let Some(mark) = mark.filter(|_| found.iter().all(|(seen, _, _)| *seen != key)) {
                 found.push((key, mark, bare));
             }
@@ -61,7 +68,7 @@ impl TxtRegistry {
         let (label, _) = record.key.name.split();
         if bare {
             // Mate's marks have one meaning.
-            mark_at(mark, zone, Mark::from_value)?;
+            mark_at(mark, zone, |value| self.read(value))?;
             let (word, _) = label.split_once('-')?;
             let record_type: RecordType = word.parse().ok()?;
             let other = DnsName::from_route53(&record.key.name.as_str()[word.len() + 1..]);

@@ -1,11 +1,15 @@
 //! Who owns a record: the TXT records beside it.
 
 mod claim;
+mod encryption;
+mod handover;
 mod names;
 mod value;
 
+use std::collections::BTreeSet;
 use std::fmt;
 
+pub use encryption::Encryption;
 pub use names::Affix;
 pub use value::Mark;
 
@@ -28,6 +32,11 @@ pub struct TxtRegistry {
     pub owner: String,
     /// Where it is written.
     pub affix: Affix,
+    /// How it is kept from others' eyes, and read where it was.
+    pub encryption: Option<Encryption>,
+    /// `--adopt-from-owner`: owners whose records become ours where an object of
+    /// this cluster asks for their names.
+    pub adopt_from: BTreeSet<String>,
 }
 
 /// Who owns a record.
@@ -38,6 +47,16 @@ pub enum Claim {
         /// The object that it was made for, where the mark says it.
         resource: Option<String>,
         /// Every TXT record of ours that says so, the deciding one first.
+        marks: Vec<RecordKey>,
+    },
+    /// An owner that we take over from: ours where its name is asked for here,
+    /// else that owner's.
+    HandedOver {
+        /// The owner so far.
+        owner: String,
+        /// The object that it was made for, where the mark says it.
+        resource: Option<String>,
+        /// Every TXT record of that owner that says so, the deciding one first.
         marks: Vec<RecordKey>,
     },
     /// Somebody else, or nobody knows: it is left alone.
@@ -78,11 +97,11 @@ impl Claim {
         matches!(self, Self::Ours { .. })
     }
 
-    /// The object that the record was made for, if it is ours.
+    /// The object that the record was made for, if it is ours or may become so.
     #[must_use]
     pub fn resource(&self) -> Option<&str> {
         match self {
-            Self::Ours { resource, .. } => resource.as_deref(),
+            Self::Ours { resource, .. } | Self::HandedOver { resource, .. } => resource.as_deref(),
             Self::Foreign(_) => None,
         }
     }
@@ -104,11 +123,16 @@ impl Registry {
     /// Whether a TXT record tells of ownership rather than being a record of its own.
     #[must_use]
     pub fn is_mark(&self, txt: &RecordSet) -> bool {
+        let sealed = |value: &str| match self {
+            Self::Txt(registry) => registry.read(value).is_some(),
+            Self::Noop => false,
+        };
         match &txt.data {
             RecordData::Values { values, .. } => values.iter().any(|value| {
                 Mark::from_value(value)
                     .or_else(|| Mark::from_mate(value))
                     .is_some()
+                    || sealed(value)
             }),
             RecordData::Alias(_) => false,
         }
@@ -116,6 +140,59 @@ impl Registry {
 }
 
 impl TxtRegistry {
+    /// The registry of `owner`, in plain text.
+    #[must_use]
+    pub fn new(owner: &str, affix: Affix) -> Self {
+        Self {
+            owner: owner.to_owned(),
+            affix,
+            encryption: None,
+            adopt_from: BTreeSet::new(),
+        }
+    }
+
+    /// What a TXT value says about ownership, sealed or plain: a zone may have
+    /// both from before the encryption was switched on.
+    #[must_use]
+    pub fn read(&self, value: &str) -> Option<Mark> {
+        Mark::from_value(value).or_else(|| {
+            let opened = self.encryption.as_ref()?.open(&value::unquote(value))?;
+            Mark::from_value(&opened)
+        })
+    }
+
+    /// The value to write for a mark at this place.
+    fn value(&self, mark: &Mark, place: &RecordKey) -> String {
+        let sealed = self.encryption.as_ref().filter(|key| key.writes());
+        let sealed = sealed.and_then(|key| key.seal(&mark.to_text(), &place.to_string()));
+        sealed.map_or_else(|| mark.to_value(), |sealed| value::quote(&sealed))
+    }
+
+    /// Whether there is nothing to change to make `mark` out of what is there.
+    /// Sealed values that say the same may look different.
+    pub(crate) fn is_written(&self, mark: &RecordSet, there: &RecordSet) -> bool {
+        if mark.same_as(there, true) {
+            return true;
+        }
+        let (RecordData::Values { values, .. }, RecordData::Values { values: found, .. }) =
+            (&mark.data, &there.data)
+        else {
+            return false;
+        };
+        let ([value], [found]) = (&values[..], &found[..]) else {
+            return false;
+        };
+        let sealed = |value: &str| Mark::from_value(value).is_none();
+        let mut respelled = there.clone();
+        if let RecordData::Values { values: found, .. } = &mut respelled.data {
+            found.clone_from(values);
+        }
+        sealed(value)
+            && sealed(found)
+            && self.read(value) == self.read(found)
+            && mark.same_as(&respelled, true)
+    }
+
     /// The TXT record that says that `record` is ours and was made for
     /// `resource`. It has the TTL and the routing policy that external-dns gives
     /// it. `None` if no name for it fits.
@@ -129,14 +206,13 @@ impl TxtRegistry {
             owner: self.owner.clone(),
             resource: Some(resource.to_owned()),
         };
+        let key = txt_key(name, record);
+        let values = vec![self.value(&mark, &key)];
         Some(RecordSet {
-            key: txt_key(name, record),
+            key,
             routing: record.routing.clone(),
             health_check: None,
-            data: RecordData::Values {
-                ttl: TTL,
-                values: vec![mark.to_value()],
-            },
+            data: RecordData::Values { ttl: TTL, values },
         })
     }
 }
@@ -149,27 +225,15 @@ fn txt_key(name: DnsName, record: &RecordSet) -> RecordKey {
     }
 }
 
-fn mark_at(key: &RecordKey, zone: &ZoneRecords, read: fn(&str) -> Option<Mark>) -> Option<Mark> {
+fn mark_at(
+    key: &RecordKey,
+    zone: &ZoneRecords,
+    read: impl Fn(&str) -> Option<Mark>,
+) -> Option<Mark> {
     match &zone.records.get(key)?.data {
         RecordData::Values { values, .. } => values.iter().find_map(|value| read(value)),
         RecordData::Alias(_) => None,
     }
-}
-
-/// What is left of a TXT record once the marks are taken out of it; `None` if nothing is.
-#[must_use]
-pub fn without_marks(txt: &RecordSet, owner: &str) -> Option<RecordSet> {
-    let mut rest = txt.clone();
-    if let RecordData::Values { values, .. } = &mut rest.data {
-        values.retain(|value| {
-            let mark = Mark::from_value(value).or_else(|| Mark::from_mate(value));
-            mark.is_none_or(|mark| mark.owner != owner)
-        });
-        if values.is_empty() {
-            return None;
-        }
-    }
-    Some(rest)
 }
 
 /// What stands at the name where a mark is to be written.
@@ -177,7 +241,7 @@ pub fn without_marks(txt: &RecordSet, owner: &str) -> Option<RecordSet> {
 pub(crate) enum Site {
     /// Nothing.
     Free,
-    /// Our mark, and nothing else.
+    /// Our mark or one that we take over, and nothing else.
     Ours,
     /// Something that is not ours to change.
     Taken(Foreign),
@@ -198,11 +262,8 @@ impl TxtRegistry {
         let RecordData::Values { values, .. } = &there.data else {
             return Site::Taken(Foreign::Unmarked);
         };
-        let marks: Vec<_> = values
-            .iter()
-            .filter_map(|value| Mark::from_value(value))
-            .collect();
-        match marks.iter().find(|mark| mark.owner != self.owner) {
+        let marks: Vec<_> = values.iter().filter_map(|value| self.read(value)).collect();
+        match marks.iter().find(|mark| !self.may_change(&mark.owner)) {
             Some(other) => Site::Taken(Foreign::Owner(other.owner.clone())),
             None if marks.len() == values.len() => Site::Ours,
             None => Site::Taken(Foreign::Unmarked),

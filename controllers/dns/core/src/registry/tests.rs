@@ -45,17 +45,17 @@ fn claim(record: &RecordSet, others: &[RecordSet]) -> Claim {
         private: false,
     };
     let all = others.iter().chain([record]).cloned();
-    let registry = TxtRegistry {
-        owner: "me".into(),
-        affix: Affix::default(),
-    };
-    Registry::Txt(registry).claim(record, &ZoneRecords::new(zone, all))
+    Registry::Txt(registry()).claim(record, &ZoneRecords::new(zone, all))
+}
+
+fn registry() -> TxtRegistry {
+    TxtRegistry::new("me", Affix::default())
 }
 
 fn marks(claim: &Claim) -> Vec<String> {
     match claim {
         Claim::Ours { marks, .. } => marks.iter().map(|key| key.name.to_string()).collect(),
-        Claim::Foreign(why) => panic!("{why}"),
+        other => panic!("{other:?}"),
     }
 }
 
@@ -167,10 +167,10 @@ fn only_the_mark_is_taken_out_of_a_text() {
     if let RecordData::Values { values, .. } = &mut shared.data {
         values.push("\"v=spf1 -all\"".into());
     }
-    let rest = without_marks(&shared, "me").unwrap();
+    let rest = registry().without_marks(&shared).unwrap();
     assert_eq!(rest.data, txt("", "\"v=spf1 -all\"").data);
     assert_eq!(
-        without_marks(&txt("shop.example.org", &owned_by("me")), "me"),
+        registry().without_marks(&txt("shop.example.org", &owned_by("me"))),
         None
     );
 }

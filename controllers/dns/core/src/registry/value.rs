@@ -15,16 +15,20 @@ pub struct Mark {
 impl Mark {
     /// The value with its quotes, byte for byte as external-dns writes it:
     /// `"heritage=external-dns,external-dns/owner=…,external-dns/resource=…"`.
+    /// One that is over 255 characters is written as several strings; external-dns,
+    /// whose own value Route 53 would refuse, still reads the owner in it.
     #[must_use]
     pub fn to_value(&self) -> String {
+        quote(&self.to_text())
+    }
+
+    /// The value without quotes.
+    pub(super) fn to_text(&self) -> String {
         let owner = &self.owner;
+        let text = format!("{HERITAGE},external-dns/owner={owner}");
         match &self.resource {
-            Some(resource) => {
-                format!(
-                    "\"{HERITAGE},external-dns/owner={owner},external-dns/resource={resource}\""
-                )
-            }
-            None => format!("\"{HERITAGE},external-dns/owner={owner}\""),
+            Some(resource) => format!("{text},external-dns/resource={resource}"),
+            None => text,
         }
     }
 
@@ -58,8 +62,29 @@ impl Mark {
     }
 }
 
+/// The longest string of a TXT value, in octets ([RFC 1035](https://www.rfc-editor.org/rfc/rfc1035#section-3.3)).
+const LONGEST_STRING: usize = 255;
+
+/// A TXT value of one string in quotes, or of several where one would be too
+/// long: cut after a comma if there is one, so that no label is torn apart.
+pub(super) fn quote(text: &str) -> String {
+    let mut strings = Vec::new();
+    let mut rest = text;
+    while rest.len() > LONGEST_STRING {
+        let most = (0..=LONGEST_STRING)
+            .rev()
+            .find(|at| rest.is_char_boundary(*at));
+        let (head, _) = rest.split_at(most.unwrap_or(0));
+        let cut = head.rfind(',').map_or(head.len(), |comma| comma + 1);
+        strings.push(format!("\"{}\"", &rest[..cut]));
+        rest = &rest[cut..];
+    }
+    strings.push(format!("\"{rest}\""));
+    strings.join(" ")
+}
+
 /// The text of a TXT value: its quoted strings, put together.
-fn unquote(value: &str) -> String {
+pub(super) fn unquote(value: &str) -> String {
     let value = value.trim();
     if !value.starts_with('"') {
         return value.to_owned();
@@ -115,6 +140,20 @@ mod tests {
         assert_eq!(Mark::from_value(spread).unwrap().owner, "a");
         let unquoted = "heritage=external-dns,external-dns/owner=a";
         assert_eq!(Mark::from_value(unquoted).unwrap().owner, "a");
+    }
+
+    #[test]
+    fn a_long_value_is_several_strings_and_the_owner_is_whole() {
+        let mark = Mark {
+            owner: "o".repeat(200),
+            resource: Some(format!("ingress/shop/{}", "x".repeat(400))),
+        };
+        let value = mark.to_value();
+        let strings: Vec<_> = value.split("\" \"").collect();
+        assert_eq!(strings.len(), 3, "{value}");
+        assert!(strings.iter().all(|s| s.trim_matches('"').len() <= 255));
+        assert!(strings[0].ends_with("oo,"), "{value}");
+        assert_eq!(Mark::from_value(&value), Some(mark));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use isthmus_core::{Action, Effect, Step, Withheld};
 
 use super::{Row, exclude, place_of};
-use crate::registry::{Claim, without_marks};
+use crate::registry::Claim;
 use crate::source::object;
 use crate::{Change, RecordKey, RecordSet, Registry, Verb};
 
@@ -72,7 +72,7 @@ impl Row<'_> {
             return None;
         };
         let txt = self.scene.records.records.get(mark)?;
-        Some(match without_marks(txt, &registry.owner) {
+        Some(match registry.without_marks(txt) {
             Some(rest) if gives_way => Verb::transition(txt, rest),
             Some(rest) => Verb::Strip {
                 from: txt.clone(),

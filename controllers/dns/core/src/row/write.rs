@@ -44,12 +44,13 @@ impl<'a> Row<'a> {
         }
         for (want, fate, mark) in fates {
             match fate {
-                Fate::Fulfilled => {}
+                Fate::Fulfilled => self.take_over(&want),
                 Fate::Update { there, room_needed } => {
                     if room_needed {
                         self.created.push(want.record.clone());
                     }
                     self.update(&want, there, room_needed, mark);
+                    self.take_over(&want);
                 }
                 Fate::Create { .. } if blocked_sets.contains(&place_of(&want.record.key)) => {
                     self.blocked.push(want.record);
@@ -77,7 +78,7 @@ impl<'a> Row<'a> {
                 Claim::Ours { .. } if want.record.same_as(there, want.insist_on_ttl) => {
                     Fate::Fulfilled
                 }
-                Claim::Ours { .. } => {
+                Claim::Ours { .. } | Claim::HandedOver { .. } => {
                     let same = there.routing.same_kind(&want.record.routing);
                     let room_needed = !same && self.room_needed(&want.record, None)?;
                     Fate::Update { there, room_needed }
@@ -131,7 +132,7 @@ impl<'a> Row<'a> {
             exclude(mark, txt)
                 && !here.any(|record| match self.claim(&record.key) {
                     Claim::Ours { marks, .. } => marks.contains(&txt.key),
-                    Claim::Foreign(_) => false,
+                    Claim::Foreign(_) | Claim::HandedOver { .. } => false,
                 })
         });
         in_the_way.map_or(Ok(()), |txt| {
@@ -202,9 +203,30 @@ impl<'a> Row<'a> {
             return;
         }
         match self.scene.records.records.get(&mark.key) {
-            Some(there) if mark.same_as(there, true) => {}
+            Some(there) if registry.is_written(&mark, there) => {}
             Some(there) => self.step(Verb::transition(there, mark), true, objects, withheld),
             None => self.step(Verb::Create(mark), true, objects, withheld),
+        }
+    }
+
+    /// Writes our name into the marks of a record that is handed over to us.
+    fn take_over(&mut self, want: &Want) {
+        let Registry::Txt(registry) = &self.scene.config.registry else {
+            return;
+        };
+        let Some(Claim::HandedOver { marks, .. }) = self.scene.claims.get(&want.record.key) else {
+            return;
+        };
+        let policy = self.scene.config.policy;
+        let withheld = (!policy.changes()).then(|| policy.withholds("changes nothing"));
+        for mark in marks {
+            let there = self.scene.records.records.get(mark);
+            let Some(there) = there.filter(|_| self.marks_written.insert(mark.clone())) else {
+                continue;
+            };
+            let taken = registry.taken_over(there, &want.resource);
+            let verb = Verb::transition(there, taken);
+            self.step(verb, true, &want.objects, withheld.as_ref());
         }
     }
 }

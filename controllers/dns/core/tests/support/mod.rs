@@ -49,17 +49,20 @@ pub(crate) fn config(flags: &Flags) -> Config {
         },
         registry: match get("registry") {
             "noop" => Registry::Noop,
-            _ => Registry::Txt(TxtRegistry {
-                owner: flags
-                    .get("txt-owner-id")
-                    .cloned()
-                    .unwrap_or_else(|| "default".to_owned()),
-                affix: Affix::new(
+            _ => {
+                let owner = flags.get("txt-owner-id").map_or("default", String::as_str);
+                let affix = Affix::new(
                     get("txt-prefix"),
                     get("txt-suffix"),
                     get("txt-wildcard-replacement"),
-                ),
-            }),
+                );
+                let key = get("txt-encrypt-aes-key");
+                Registry::Txt(TxtRegistry {
+                    encryption: dns_core::Encryption::new(key, on("txt-encrypt-enabled")),
+                    adopt_from: list("adopt-from-owner").into_iter().collect(),
+                    ..TxtRegistry::new(owner, affix)
+                })
+            }
         },
         types: managed
             .into_iter()

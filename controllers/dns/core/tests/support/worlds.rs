@@ -179,12 +179,18 @@ pub(crate) fn arb_flags() -> impl Strategy<Value = Flags> {
     let prefix = prop::sample::select(&PREFIXES[..]);
     let ipv6 = prop::sample::select(&["always", "dualstack"][..]);
     let types = prop::sample::select(&TYPES[..]);
-    (policy, prefix, ipv6, types).prop_map(|(policy, prefix, ipv6, types)| {
+    let adopt = prop::sample::select(&["", "", "other"][..]);
+    let key = prop::sample::select(&["", "0123456789abcdef0123456789ABCDEF"][..]);
+    let all = (policy, prefix, ipv6, types, adopt, key);
+    all.prop_map(|(policy, prefix, ipv6, types, adopt, key)| {
         let flags = [
             ("policy", policy),
             ("txt-prefix", prefix),
             ("alias-ipv6", ipv6),
             ("managed-record-types", types),
+            ("adopt-from-owner", adopt),
+            ("txt-encrypt-aes-key", key),
+            ("txt-encrypt-enabled", "true"),
         ];
         flags
             .into_iter()
