@@ -8,7 +8,7 @@ use isthmus_core::ErrorClass;
 use isthmus_runtime::Failure;
 use tokio::time::{Instant, sleep_until};
 
-use crate::aws::{ATTEMPTS, Route53, backoff};
+use crate::aws::{ATTEMPTS, ChangeId, Route53, backoff};
 use crate::error::CallError;
 
 /// What became of the batches.
@@ -16,6 +16,8 @@ use crate::error::CallError;
 pub(crate) struct Applied {
     /// Carried out.
     pub(crate) accepted: Vec<Batch>,
+    /// The last change of each zone, and when it was asked for.
+    pub(crate) changes: BTreeMap<ZoneId, (ChangeId, Instant)>,
     /// Names that Route 53 refused, each with its words.
     pub(crate) refused: Vec<(ZoneId, Unit, String)>,
     /// Zones that could not be changed, and the batches of theirs that were left.
@@ -67,7 +69,11 @@ pub(crate) async fn apply<R: Route53>(
         let mut queue = vec![batch];
         while let Some(batch) = queue.pop() {
             match attempt(route53, &batch, &may_call).await {
-                Attempt::Done => applied.accepted.push(batch),
+                Attempt::Done(change) => {
+                    let change = (change, Instant::now());
+                    applied.changes.insert(zone.clone(), change);
+                    applied.accepted.push(batch);
+                }
                 Attempt::Refused(words) => match batch.clone().split(&words) {
                     Some((first, second)) => queue.extend([second, first]),
                     None => {
@@ -100,7 +106,7 @@ pub(crate) async fn apply<R: Route53>(
 
 /// What became of one batch.
 enum Attempt {
-    Done,
+    Done(ChangeId),
     /// In Route 53's words.
     Refused(Vec<String>),
     Failed(CallError),
@@ -119,7 +125,7 @@ async fn attempt<R: Route53>(route53: &R, batch: &Batch, may_call: impl Fn() -> 
             return Attempt::MayNot;
         }
         let error = match route53.change(batch).await {
-            Ok(()) => return Attempt::Done,
+            Ok(change) => return Attempt::Done(change),
             Err(error) => error,
         };
         match error.class {
@@ -129,7 +135,9 @@ async fn attempt<R: Route53>(route53: &R, batch: &Batch, may_call: impl Fn() -> 
                 return Attempt::Failed(CallError { class, ..error });
             }
             ErrorClass::Invalid if !error.zone_gone => return Attempt::Refused(error.words),
-            ErrorClass::Throttled | ErrorClass::Transient if attempt < ATTEMPTS => {
+            ErrorClass::Throttled | ErrorClass::Conflict | ErrorClass::Transient
+                if attempt < ATTEMPTS =>
+            {
                 answer_lost |= error.class == ErrorClass::Transient;
                 backoff(&error, attempt).await;
             }

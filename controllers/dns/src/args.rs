@@ -77,6 +77,42 @@ pub(crate) struct RegistryArgs {
     /// What stands for * in the names of ownership records.
     #[arg(long, value_name = "TEXT", default_value = "")]
     pub(crate) txt_wildcard_replacement: String,
+
+    /// Write ownership sealed with --txt-encrypt-aes-key.
+    #[arg(long)]
+    pub(crate) txt_encrypt_enabled: bool,
+
+    /// Key that sealed ownership is read with, and written with if so asked: 32 characters, or the base64 of 32 bytes.
+    /// Better given as ISTHMUS_TXT_ENCRYPT_AES_KEY from a Secret.
+    #[arg(
+        long,
+        value_name = "KEY",
+        default_value = "",
+        hide_default_value = true,
+        hide_env_values = true
+    )]
+    pub(crate) txt_encrypt_aes_key: Secret,
+
+    /// Owner whose records become ours where an object of this cluster asks for their names (repeatable).
+    /// With --dry-run the plan lists them.
+    #[arg(long, value_name = "ID", alias = "migrate-from-txt-owner")]
+    pub(crate) adopt_from_owner: Vec<String>,
+}
+
+/// A value that no log line shows.
+#[derive(Clone, Default)]
+pub(crate) struct Secret(pub(crate) String);
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Secret")
+    }
+}
+
+impl From<&str> for Secret {
+    fn from(text: &str) -> Self {
+        Self(text.to_owned())
+    }
 }
 
 /// Which objects, names and zones count.
@@ -174,7 +210,8 @@ pub(crate) struct RecordArgs {
 /// How Route 53 is called.
 #[derive(Debug, clap::Args)]
 pub(crate) struct AwsArgs {
-    /// Requests a second to Route 53. AWS allows an account five, for everybody in it together.
+    /// Most requests a second to Route 53. AWS allows an account five, for everybody in it together: a quarter of
+    /// this is used at first, and more only while much has to be done and AWS does not throttle.
     #[arg(long, value_name = "NUMBER", default_value = "4")]
     pub(crate) aws_api_rate: String,
 
@@ -185,6 +222,14 @@ pub(crate) struct AwsArgs {
     /// External id that the role asks for.
     #[arg(long, value_name = "ID", default_value = "")]
     pub(crate) aws_assume_role_external_id: String,
+
+    /// Role to take on for one hosted zone, ZONE-ID=ROLE-ARN (repeatable). The zone may be another account's.
+    #[arg(long, value_name = "ZONE=ROLE")]
+    pub(crate) zone_role: Vec<String>,
+
+    /// Follow changes until all servers of Route 53 have them, as isthmus_dns_insync_seconds; costs a few calls each.
+    #[arg(long)]
+    pub(crate) wait_for_insync: bool,
 
     /// Most changes in one request.
     #[arg(long, value_name = "NUMBER", default_value_t = 1000)]

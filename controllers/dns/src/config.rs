@@ -1,18 +1,19 @@
 //! The flags, found to be right.
 
 use std::collections::BTreeSet;
-use std::num::NonZeroU32;
 use std::time::Duration;
 
-use dns_core::{
-    Affix, AliasIpv6, AliasOptions, Config, Limits, Policy, Registry, Source, TxtRegistry,
-};
+use dns_core::{AliasIpv6, AliasOptions, Config, Limits, Policy, Source, ZoneId};
 use isthmus_runtime::Problems;
 
-use crate::args::{Args, AwsArgs, RecordArgs, RegistryArgs};
+use crate::args::{Args, RecordArgs};
 
+mod aws;
 mod filters;
+mod registry;
 mod source;
+
+pub(crate) use aws::{Rate, Role, Roles};
 
 /// What the flags say.
 #[derive(Debug)]
@@ -27,20 +28,11 @@ pub(crate) struct Settings {
     pub(crate) limits: Limits,
     pub(crate) batch_interval: Duration,
     pub(crate) rate: Rate,
-    pub(crate) role: Option<Role>,
+    pub(crate) roles: Roles,
+    /// Whether changes are followed until all servers have them.
+    pub(crate) follows_changes: bool,
     /// Things to be said once at the start.
     pub(crate) notes: Vec<String>,
-}
-
-/// Requests a second, as thousandths, so that halves are possible.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Rate(pub(crate) NonZeroU32);
-
-/// A role to take on.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Role {
-    pub(crate) arn: String,
-    pub(crate) external_id: Option<String>,
 }
 
 impl Settings {
@@ -59,7 +51,7 @@ impl Settings {
         if args.interval.0 < Duration::from_secs(1) {
             problems.push("interval", args.interval, "1s or more");
         }
-        let registry = registry(&args.registry, problems);
+        let registry = registry::registry(&args.registry, problems);
         let domains = filters::domains(&args.filter, problems);
         let zones = filters::zones(&args.filter, problems);
         let mut source = filters::source(&args.filter, problems);
@@ -72,7 +64,9 @@ impl Settings {
         if min_ttl.is_none() {
             problems.push("min-ttl", args.record.min_ttl, "at most 2147483647s");
         }
-        let (limits, rate, role) = aws(&args.aws, problems);
+        let limits = aws::limits(&args.aws, problems);
+        let rate = aws::rate(&args.aws, problems);
+        let roles = aws::roles(&args.aws, problems);
         args.older.check(problems);
         if !problems.is_empty() {
             return None;
@@ -96,64 +90,20 @@ impl Settings {
             limits,
             batch_interval: args.aws.aws_batch_change_interval.0,
             rate: rate?,
-            role,
+            roles,
+            follows_changes: args.aws.wait_for_insync,
             notes: args.older.notes(),
         })
     }
 }
 
-fn registry(args: &RegistryArgs, problems: &mut Problems) -> Option<Registry> {
-    let RegistryArgs {
-        txt_owner_id: owner,
-        txt_prefix: prefix,
-        txt_suffix: suffix,
-        ..
-    } = args;
-    if owner.is_empty()
-        || !owner
-            .chars()
-            .all(|c| c.is_ascii_graphic() && !matches!(c, ',' | '"' | '\\' | '='))
-    {
-        problems.push(
-            "txt-owner-id",
-            owner,
-            "printable characters other than , \" \\ and =",
-        );
-    }
-    if !prefix.is_empty() && !suffix.is_empty() {
-        problems.push("txt-suffix", suffix, "a suffix or --txt-prefix, not both");
-    }
-    let wildcard = &args.txt_wildcard_replacement;
-    for (flag, text) in [
-        ("txt-prefix", prefix),
-        ("txt-suffix", suffix),
-        ("txt-wildcard-replacement", wildcard),
-    ] {
-        let plain = text.replace("%{record_type}", "");
-        if !plain
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'))
-        {
-            problems.push(
-                flag,
-                text,
-                "letters, digits, '-', '_', '.' and %{record_type}",
-            );
-        }
-    }
-    match args.registry.as_str() {
-        "txt" => Some(Registry::Txt(TxtRegistry {
-            owner: owner.clone(),
-            affix: Affix::new(prefix, suffix, wildcard),
-        })),
-        "noop" => Some(Registry::Noop),
-        other => {
-            problems.say(
-                "registry",
-                format_args!("{other:?} is not supported; allowed: txt, noop"),
-            );
-            None
-        }
+impl Settings {
+    /// Whether the account's hosted zones have to be listed: not if the filter
+    /// names nothing but zones that have a role of their own.
+    pub(crate) fn lists_account(&self) -> bool {
+        let ids = &self.decisions.zones.ids;
+        let known = |id: &String| self.roles.zones.contains_key(&ZoneId::new(id));
+        ids.is_empty() || !ids.iter().all(known)
     }
 }
 
@@ -171,62 +121,6 @@ fn alias(args: &RecordArgs, problems: &mut Problems) -> Option<AliasOptions> {
         evaluate_target_health: args.aws_evaluate_target_health,
         ipv6,
     })
-}
-
-fn aws(args: &AwsArgs, problems: &mut Problems) -> (Limits, Option<Rate>, Option<Role>) {
-    let most = Limits::default();
-    let limits = Limits {
-        changes: args.aws_batch_change_size,
-        values: args.aws_batch_change_size_values,
-        chars: args.aws_batch_change_size_bytes,
-    };
-    for (flag, value, most) in [
-        ("aws-batch-change-size", limits.changes, most.changes),
-        ("aws-batch-change-size-values", limits.values, most.values),
-        ("aws-batch-change-size-bytes", limits.chars, most.chars),
-    ] {
-        if value == 0 || value > most {
-            problems.push(flag, value, format_args!("1 to {most}"));
-        }
-    }
-    let rate = rate(&args.aws_api_rate);
-    if rate.is_none() {
-        problems.push(
-            "aws-api-rate",
-            &args.aws_api_rate,
-            "requests a second, 0.1 to 50",
-        );
-    }
-    let role = Some(&args.aws_assume_role).filter(|arn| !arn.is_empty());
-    if let Some(arn) = role.filter(|arn| !(arn.starts_with("arn:") && arn.contains(":role/"))) {
-        problems.push("aws-assume-role", arn, "the ARN of a role");
-    }
-    let external_id = Some(args.aws_assume_role_external_id.clone()).filter(|id| !id.is_empty());
-    if external_id.is_some() && role.is_none() {
-        problems.push(
-            "aws-assume-role-external-id",
-            &args.aws_assume_role_external_id,
-            "together with --aws-assume-role",
-        );
-    }
-    let role = role.map(|arn| Role {
-        arn: arn.clone(),
-        external_id,
-    });
-    (limits, rate, role)
-}
-
-fn rate(text: &str) -> Option<Rate> {
-    let number: f64 = text
-        .strip_suffix("/s")
-        .unwrap_or(text)
-        .trim()
-        .parse()
-        .ok()?;
-    if !(0.1..=50.0).contains(&number) {
-        return None;
-    }
-    NonZeroU32::new((number * 1000.0) as u32).map(Rate)
 }
 
 #[cfg(test)]

@@ -1,21 +1,32 @@
 //! The way from the objects to the records and back to their authors.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use dns_core::{Decision, Desired, Grace, Observed, Quarantine, Snapshot, batches, desired, plan};
-use isthmus_core::ErrorClass;
+use dns_core::{Decision, Desired, Observed, Snapshot, batches, desired, plan};
 use isthmus_runtime::{
     CommonArgs, Controller, Failure, Outcome, Page, Problems, Run, RunError, Setup, StartError,
 };
 
 use crate::apply::{Applied, apply};
 use crate::args::Args;
-use crate::aws::{Limiter, Sdk};
+use crate::aws::{Route53, Sdk};
 use crate::config::Settings;
+use crate::insync::Follower;
+use crate::memory::Memory;
 use crate::metrics::DnsMetrics;
+use crate::observe::Reading;
 use crate::watch::Sources;
 use crate::{observe, report, status};
+
+/// How many record sets a hosted zone may have unless AWS has raised it
+/// ([quotas](https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/DNSLimitations.html)).
+const USUAL_CAPACITY: usize = 10_000;
+
+/// Whether nine tenths are reached.
+fn is_nearly_full(count: usize, most: usize) -> bool {
+    count * 10 >= most * 9
+}
 
 /// The DNS controller.
 pub(crate) struct Dns {
@@ -23,33 +34,12 @@ pub(crate) struct Dns {
     /// `--once`: nothing is waited for that is not AWS.
     once: bool,
     sources: Sources,
-    route53: Sdk,
+    route53: Arc<Sdk>,
     metrics: DnsMetrics,
+    follower: Arc<Follower>,
     started: Instant,
     memory: tokio::sync::Mutex<Memory>,
     page: Mutex<Page>,
-}
-
-/// A zone that denies access is tried again no sooner than this, however much
-/// changes in the cluster meanwhile: each try reads all zones.
-const PATIENCE_WHEN_DENIED: Duration = Duration::from_secs(25);
-
-/// What one run leaves to the next.
-struct Memory {
-    /// What Route 53 had after the last run, if nothing is in doubt about it.
-    observed: Option<Observed>,
-    /// The zones in it that denied access.
-    denied: Vec<Failure>,
-    /// Whether the last run was denied access somewhere.
-    access_denied: bool,
-    /// When everything was read.
-    read_at: Duration,
-    grace: Grace,
-    quarantine: Quarantine,
-    /// The last plan that was reported.
-    reported: String,
-    /// Why sources could not be asked, as it was last said.
-    absences: Vec<Failure>,
 }
 
 impl Controller for Dns {
@@ -71,30 +61,16 @@ impl Controller for Dns {
             tracing::info!("{note}");
         }
         let aws = setup.aws().await?;
-        let limiter = Limiter::new(settings.rate);
-        let route53 = Sdk::new(
-            &aws,
-            settings.role.as_ref(),
-            limiter,
-            setup.shutdown.clone(),
-        )
-        .await;
+        let route53 = Arc::new(Sdk::new(&aws, &settings, setup.shutdown.clone()).await);
+        let metrics = DnsMetrics::register(&setup.metrics);
         Ok(Self {
             once: setup.controller.once,
             sources: Sources::watch(setup, &settings),
+            follower: Arc::new(Follower::new(metrics.in_sync())),
             route53,
-            metrics: DnsMetrics::register(&setup.metrics),
+            metrics,
             started: Instant::now(),
-            memory: tokio::sync::Mutex::new(Memory {
-                observed: None,
-                denied: Vec::new(),
-                access_denied: false,
-                read_at: Duration::ZERO,
-                grace: Grace::new(settings.empty_target_grace),
-                quarantine: Quarantine::default(),
-                reported: String::new(),
-                absences: Vec::new(),
-            }),
+            memory: tokio::sync::Mutex::new(Memory::new(settings.empty_target_grace)),
             page: Mutex::default(),
             settings,
         })
@@ -106,10 +82,10 @@ impl Controller for Dns {
         let absences = self.tell_absences(memory, &snapshot, absences);
         let (mut desired, mut rejections) = desired(&snapshot, &self.settings.decisions);
         let patience = memory.grace.apply(&mut desired, self.now());
-        let (mut observed, mut failures) = run
-            .step("observe", self.observe(run, memory, &desired))
-            .await?;
-        let mut decision = self.decide(run, &desired, &observed);
+        let observing = self.observe(run, memory, &desired);
+        let mut reading = run.step("observe", observing).await?;
+        let mut failures: Vec<_> = reading.failures.values().cloned().collect();
+        let mut decision = self.decide(run, &desired, &reading.observed);
         memory.quarantine.apply(&mut decision.plan, self.now());
         self.report_plan(run, memory, &decision);
 
@@ -117,29 +93,24 @@ impl Controller for Dns {
         if !run.dry_run {
             applied = run.step("apply", self.apply(run, memory, &decision)).await;
         }
-        memory.note(&mut observed, &applied);
+        memory.note(&mut reading, &applied);
         failures.extend(applied.failures());
         // What was done may have made possible what was impossible before, such
         // as a name that an ownership record stood in the way of.
-        let mut after = self.decide(run, &desired, &observed);
+        let mut after = self.decide(run, &desired, &reading.observed);
         memory.quarantine.apply(&mut after.plan, self.now());
         let more = failures.is_empty()
             && !applied.stopped
             && !run.dry_run
             && after.plan.active().next().is_some();
         self.metrics.applied(&applied, memory.quarantine.len());
-        self.report(run, &after, &observed);
+        self.report(run, &after, &reading.observed);
         report::tell_withheld(run, &decision.plan);
         rejections.extend(decision.rejections);
         rejections.extend(memory.quarantine.rejections());
         run.reject(&rejections);
-        // Where access is denied nothing has changed: what is remembered still holds.
-        let certain = failures
-            .iter()
-            .all(|failure| failure.class == ErrorClass::Denied);
-        let settled = certain && !applied.stopped && !run.dry_run;
-        memory.observed = settled.then_some(observed);
-        memory.access_denied = !failures.is_empty();
+        self.follow(&applied).await;
+        memory.keep(reading, &after);
         if !run.dry_run {
             status::observed(run, &self.sources.unobserved()).await;
         }
@@ -157,18 +128,6 @@ impl Controller for Dns {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clone()
-    }
-}
-
-impl Memory {
-    /// Notes what was carried out.
-    fn note(&mut self, observed: &mut Observed, applied: &Applied) {
-        for batch in &applied.accepted {
-            self.quarantine.accept(batch);
-            if let Some(zone) = observed.records.get_mut(&batch.zone) {
-                zone.carry_out(batch);
-            }
-        }
     }
 }
 
@@ -214,27 +173,60 @@ impl Dns {
         run: &Run<'_>,
         memory: &mut Memory,
         desired: &Desired,
-    ) -> Result<(Observed, Vec<Failure>), RunError> {
+    ) -> Result<Reading, RunError> {
         let now = self.now();
-        let waits = memory.access_denied && now < memory.read_at + PATIENCE_WHEN_DENIED;
-        match memory.observed.take() {
-            Some(mut observed) if !run.full || waits => {
-                let mut sketch = self.decide(run, desired, &observed);
-                memory.quarantine.apply(&mut sketch.plan, now);
-                let mut failures = memory.denied.clone();
-                failures.extend(observe::touched(&self.route53, &mut observed, &sketch.plan).await);
-                Ok((observed, failures))
+        let Some(mut reading) = memory.take(run.first, self.settings.resync, now) else {
+            let reading = observe::everything(&*self.route53, &self.settings.decisions).await?;
+            memory.read(now);
+            self.check_capacity(&reading.observed).await;
+            return Ok(reading);
+        };
+        reading.restore();
+        let due = memory.due(&reading, now);
+        let config = &self.settings.decisions;
+        reading.again(&*self.route53, config, &due).await;
+        let mut sketch = self.decide(run, desired, &reading.observed);
+        memory.quarantine.apply(&mut sketch.plan, now);
+        reading.touched(&*self.route53, &sketch.plan).await;
+        Ok(reading)
+    }
+
+    /// Warns of zones that are nearly full. The limit is asked for only where
+    /// the usual one is near: it can be raised.
+    async fn check_capacity(&self, observed: &Observed) {
+        let mut fullest = 0.0_f64;
+        for (id, records) in &observed.records {
+            let count = records.listed();
+            let mut most = USUAL_CAPACITY;
+            if is_nearly_full(count, most) {
+                most = self.route53.capacity(id).await.unwrap_or(most).max(1);
             }
-            _ => {
-                let read = observe::everything(&self.route53, &self.settings.decisions).await?;
-                let denied = read
-                    .1
-                    .iter()
-                    .filter(|failure| failure.class == ErrorClass::Denied);
-                memory.denied = denied.cloned().collect();
-                memory.read_at = now;
-                Ok(read)
+            fullest = fullest.max(count as f64 / most as f64);
+            if is_nearly_full(count, most) {
+                let zone = &records.zone;
+                tracing::warn!(
+                    "{zone} has {count} of {most} record sets; ask AWS to raise the quota \"Records per hosted zone\""
+                );
             }
+        }
+        self.metrics.fullest(fullest);
+    }
+
+    /// Measures how long the changes take to arrive everywhere.
+    async fn follow(&self, applied: &Applied) {
+        if !self.settings.follows_changes {
+            return;
+        }
+        let Some((zone, (change, since))) = applied.changes.iter().next_back() else {
+            return;
+        };
+        let (follower, route53) = (self.follower.clone(), self.route53.clone());
+        let (zone, change, since) = (zone.clone(), change.clone(), *since);
+        let follow = async move { follower.follow(&*route53, &zone, &change, since).await };
+        if self.once {
+            follow.await;
+        } else {
+            tokio::spawn(follow);
         }
     }
 
@@ -258,9 +250,10 @@ impl Dns {
     }
 
     async fn apply(&self, run: &Run<'_>, memory: &mut Memory, decision: &Decision) -> Applied {
+        let route53 = &*self.route53;
         let (batches, too_large) = batches(&decision.plan, &self.settings.limits);
         let interval = self.settings.batch_interval;
-        let mut applied = apply(&self.route53, batches, interval, || run.may_call()).await;
+        let mut applied = apply(route53, batches, interval, || run.may_call()).await;
         let words = "the changes of this name are more than one request may carry";
         let too_large = too_large
             .into_iter()

@@ -28,6 +28,16 @@ impl CallError {
         }
     }
 
+    /// An answer without what it must have.
+    pub(crate) fn unreadable(operation: &'static str) -> Self {
+        Self {
+            operation,
+            class: ErrorClass::Transient,
+            zone_gone: false,
+            words: vec!["AWS gave an answer that cannot be read".to_owned()],
+        }
+    }
+
     /// Whether the same call may well succeed later.
     pub(crate) fn may_pass(&self) -> bool {
         matches!(self.class, ErrorClass::Throttled | ErrorClass::Transient)

@@ -10,6 +10,8 @@ mod aws;
 mod config;
 mod controller;
 mod error;
+mod insync;
+mod memory;
 mod metrics;
 mod observe;
 mod report;

@@ -3,17 +3,21 @@
 use dns_core::{Batch, Source};
 use isthmus_core::{Action, Effect};
 use isthmus_runtime::Metrics;
-use prometheus::{IntCounterVec, IntGauge, IntGaugeVec, Opts};
+use prometheus::core::Collector;
+use prometheus::{Gauge, Histogram, HistogramOpts, IntCounterVec, IntGauge, IntGaugeVec, Opts};
 
 use crate::apply::Applied;
 
-/// `isthmus_dns_changes_total{effect,result}`, `isthmus_dns_refused_names` and
-/// `isthmus_dns_source_available{source}`.
+/// `isthmus_dns_changes_total{effect,result}`, `isthmus_dns_refused_names`,
+/// `isthmus_dns_source_available{source}`, `isthmus_dns_fullest_zone_ratio` and
+/// `isthmus_dns_insync_seconds`.
 #[derive(Clone, Debug)]
 pub(crate) struct DnsMetrics {
     changes: IntCounterVec,
     refused: IntGauge,
     sources: IntGaugeVec,
+    fullest: Gauge,
+    in_sync: Histogram,
 }
 
 impl DnsMetrics {
@@ -38,20 +42,34 @@ impl DnsMetrics {
             "Whether a source can be asked; the records of one that cannot stay as they are.",
         );
         let sources = IntGaugeVec::new(sources, &["source"]).expect("a constant name");
+        let fullest = Opts::new(
+            "isthmus_dns_fullest_zone_ratio",
+            "The share of its record sets that the fullest hosted zone has, of those it may have.",
+        );
+        let fullest = Gauge::with_opts(fullest).expect("a constant name");
+        let in_sync = HistogramOpts::new(
+            "isthmus_dns_insync_seconds",
+            "Time until all servers of Route 53 had a change, with --wait-for-insync.",
+        );
+        let in_sync = in_sync.buckets(vec![5.0, 10.0, 20.0, 30.0, 45.0, 60.0, 90.0, 120.0, 300.0]);
+        let in_sync = Histogram::with_opts(in_sync).expect("a constant name");
         let registry = metrics.registry();
-        registry
-            .register(Box::new(sources.clone()))
-            .expect("registered once");
-        registry
-            .register(Box::new(changes.clone()))
-            .expect("registered once");
-        registry
-            .register(Box::new(refused.clone()))
-            .expect("registered once");
+        let all: [Box<dyn Collector>; 5] = [
+            Box::new(sources.clone()),
+            Box::new(changes.clone()),
+            Box::new(refused.clone()),
+            Box::new(fullest.clone()),
+            Box::new(in_sync.clone()),
+        ];
+        for collector in all {
+            registry.register(collector).expect("registered once");
+        }
         Self {
             changes,
             refused,
             sources,
+            fullest,
+            in_sync,
         }
     }
 
@@ -61,6 +79,16 @@ impl DnsMetrics {
             let gauge = self.sources.with_label_values(&[source.flag()]);
             gauge.set(i64::from(*available));
         }
+    }
+
+    /// Where the times of changes are noted.
+    pub(crate) fn in_sync(&self) -> Histogram {
+        self.in_sync.clone()
+    }
+
+    /// Says how full the fullest zone is.
+    pub(crate) fn fullest(&self, share: f64) {
+        self.fullest.set(share);
     }
 
     /// Counts what was done, and says how many names are set aside.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use dns_core::{Change, Decision, Observed};
+use dns_core::{Change, Decision, Observed, ZoneRecords};
 use isthmus_core::{ObjectRef, Plan, Withheld};
 use isthmus_runtime::{EventType, Page, Run, Section};
 
@@ -38,7 +38,7 @@ pub(crate) fn page(observed: &Observed, decision: &Decision) -> Page {
         let records = observed
             .records
             .get(&zone.id)
-            .map_or(0, |zone| zone.records.len());
+            .map_or(0, ZoneRecords::listed);
         let state = observed
             .unreadable
             .get(&zone.id)

@@ -13,6 +13,8 @@ pub(super) struct AwsError {
     pub(super) status: u16,
     pub(super) code: String,
     pub(super) message: String,
+    /// Where there is a list of messages, the error is written in Route 53's older, bare shape.
+    pub(super) list: Vec<String>,
 }
 
 impl AwsError {
@@ -21,6 +23,7 @@ impl AwsError {
             status,
             code: code.to_owned(),
             message: message.into(),
+            list: Vec::new(),
         }
     }
 
@@ -72,6 +75,16 @@ impl AwsError {
                 "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Response><Errors><Error><Code>{code}</Code>\
                  <Message>{message}</Message></Error></Errors><RequestID>{id}</RequestID></Response>"
             ),
+            Protocol::RestXml if !self.list.is_empty() => {
+                let messages = self.list.iter().map(|text| escape(text));
+                let messages: String = messages
+                    .map(|text| format!("<Message>{text}</Message>"))
+                    .collect();
+                format!(
+                    "<?xml version=\"1.0\"?>\n<{code} xmlns=\"https://route53.amazonaws.com/doc/2013-04-01/\">\
+                     <Messages>{messages}</Messages></{code}>"
+                )
+            }
             Protocol::Query | Protocol::RestXml => {
                 let side = if self.status >= 500 {
                     "Receiver"

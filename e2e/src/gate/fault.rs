@@ -1,6 +1,10 @@
 //! Faults by plan.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
+
+/// A call's parameters.
+type Params = BTreeMap<String, String>;
 
 /// What happens to a call that a fault matches.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,6 +19,8 @@ pub enum FaultKind {
     Cut,
     /// Carried out; the answer is a page of HTML with status 200.
     Malformed,
+    /// Carried out; half of the answer with a matching length, so that it looks whole.
+    CutShort,
     /// Carried out; the connection is cut in the middle of the answer.
     HalfAnswer,
     /// Carried out; the first part of the answer, announced as all of it: what a
@@ -35,6 +41,9 @@ pub enum FaultKind {
         /// The text.
         message: String,
     },
+    /// Refused as Route 53 refuses a change batch in its older shape: a bare
+    /// `<InvalidChangeBatch>` with a list of messages.
+    InvalidChangeBatch(Vec<String>),
 }
 
 /// A fault: of the calls it matches, the first (or the [`Fault::nth`], and as
@@ -43,6 +52,7 @@ pub enum FaultKind {
 pub struct Fault {
     service: Option<String>,
     action: String,
+    mentioned: Option<String>,
     first: usize,
     times: usize,
     seen: usize,
@@ -56,6 +66,7 @@ impl Fault {
         Self {
             service: None,
             action: action.to_owned(),
+            mentioned: None,
             first: 1,
             times: 1,
             seen: 0,
@@ -91,6 +102,20 @@ impl Fault {
     #[must_use]
     pub fn malformed(action: &str) -> Self {
         Self::new(action, FaultKind::Malformed)
+    }
+
+    /// See [`FaultKind::CutShort`].
+    #[must_use]
+    pub fn cut_short(action: &str) -> Self {
+        Self::new(action, FaultKind::CutShort)
+    }
+
+    /// See [`FaultKind::InvalidChangeBatch`].
+    #[must_use]
+    pub fn invalid_change_batch(messages: &[&str]) -> Self {
+        let messages = messages.iter().map(|text| (*text).to_owned());
+        let kind = FaultKind::InvalidChangeBatch(messages.collect());
+        Self::new("ChangeResourceRecordSets", kind)
     }
 
     /// See [`FaultKind::HalfAnswer`].
@@ -144,6 +169,13 @@ impl Fault {
         self
     }
 
+    /// Only calls with a parameter that has this text in it.
+    #[must_use]
+    pub fn mentioning(mut self, text: &str) -> Self {
+        self.mentioned = Some(text.to_owned());
+        self
+    }
+
     /// Beginning with the `n`th matching call from now, counted from 1.
     #[must_use]
     pub fn nth(mut self, n: usize) -> Self {
@@ -165,9 +197,13 @@ impl Fault {
     }
 
     /// Counts a call; the kind if it is one of those that go wrong.
-    fn strike(&mut self, service: &str, action: &str) -> Option<FaultKind> {
+    fn strike(&mut self, service: &str, action: &str, params: &Params) -> Option<FaultKind> {
         let of_service = self.service.as_deref().is_none_or(|of| of == service);
         if !of_service || (self.action != "*" && self.action != action) {
+            return None;
+        }
+        let mentioned = |text: &String| params.values().any(|value| value.contains(text));
+        if !self.mentioned.as_ref().is_none_or(mentioned) {
             return None;
         }
         self.seen += 1;
@@ -190,10 +226,15 @@ impl FaultPlan {
     }
 
     /// Every fault counts the call; the first that strikes decides.
-    pub(super) fn strike(&mut self, service: &str, action: &str) -> Option<FaultKind> {
+    pub(super) fn strike(
+        &mut self,
+        service: &str,
+        action: &str,
+        params: &Params,
+    ) -> Option<FaultKind> {
         let mut struck = None;
         for fault in &mut self.0 {
-            let kind = fault.strike(service, action);
+            let kind = fault.strike(service, action, params);
             struck = struck.or(kind);
         }
         struck
@@ -209,7 +250,7 @@ mod tests {
         plan.add(fault);
         calls
             .iter()
-            .map(|(service, action)| plan.strike(service, action).is_some())
+            .map(|(service, action)| plan.strike(service, action, &Params::new()).is_some())
             .collect()
     }
 
@@ -235,12 +276,31 @@ mod tests {
     }
 
     #[test]
+    fn only_a_call_that_mentions_the_text_is_struck() {
+        let mut plan = FaultPlan::default();
+        plan.add(Fault::cut_short("A").mentioning("bad").always());
+        let params = |value: &str| Params::from([("Name".to_owned(), value.to_owned())]);
+        assert_eq!(plan.strike("x", "A", &params("good.example.org")), None);
+        let struck = plan.strike("x", "A", &params("bad.example.org"));
+        assert_eq!(struck, Some(FaultKind::CutShort));
+    }
+
+    #[test]
     fn the_first_fault_that_strikes_decides() {
         let mut plan = FaultPlan::default();
         plan.add(Fault::throttle("A").nth(2));
         plan.add(Fault::denied("A").always());
-        assert_eq!(plan.strike("ec2", "A"), Some(FaultKind::Denied));
-        assert_eq!(plan.strike("ec2", "A"), Some(FaultKind::Throttle));
-        assert_eq!(plan.strike("ec2", "A"), Some(FaultKind::Denied));
+        assert_eq!(
+            plan.strike("ec2", "A", &Params::new()),
+            Some(FaultKind::Denied)
+        );
+        assert_eq!(
+            plan.strike("ec2", "A", &Params::new()),
+            Some(FaultKind::Throttle)
+        );
+        assert_eq!(
+            plan.strike("ec2", "A", &Params::new()),
+            Some(FaultKind::Denied)
+        );
     }
 }

@@ -40,6 +40,8 @@ pub(super) struct Forward {
 pub(super) enum Delivery {
     Whole,
     Malformed,
+    /// Half of it, looking whole.
+    CutShort,
     Half,
     Truncated,
     Lost,
@@ -103,7 +105,9 @@ impl Record {
             caller: asked.caller.clone(),
             outcome: Outcome::Faulted,
         };
-        let struck = state.faults.strike(&asked.service, &asked.action);
+        let struck = state
+            .faults
+            .strike(&asked.service, &asked.action, &asked.params);
         let verdict = if !state.limits.admit(&asked.service, &asked.action, now) {
             call.outcome = Outcome::Throttled;
             Verdict::Refuse(AwsError::throttled(&asked.service))
@@ -242,6 +246,7 @@ fn by_fault(struck: Option<FaultKind>, asked: &Asked, n: usize) -> Verdict {
         None => forward(Duration::ZERO, Delivery::Whole),
         Some(FaultKind::Delay(by)) => forward(by, Delivery::Whole),
         Some(FaultKind::Malformed) => forward(Duration::ZERO, Delivery::Malformed),
+        Some(FaultKind::CutShort) => forward(Duration::ZERO, Delivery::CutShort),
         Some(FaultKind::HalfAnswer) => forward(Duration::ZERO, Delivery::Half),
         Some(FaultKind::Truncated) => forward(Duration::ZERO, Delivery::Truncated),
         Some(FaultKind::LostAnswer) => forward(Duration::ZERO, Delivery::Lost),
@@ -258,6 +263,11 @@ fn by_fault(struck: Option<FaultKind>, asked: &Asked, n: usize) -> Verdict {
             status,
             code,
             message,
+            list: Vec::new(),
+        }),
+        Some(FaultKind::InvalidChangeBatch(messages)) => Verdict::Refuse(AwsError {
+            list: messages,
+            ..AwsError::new(400, "InvalidChangeBatch", "")
         }),
     }
 }

@@ -161,6 +161,7 @@ fn rest(method: &Method, uri: &Uri, body: &[u8]) -> (String, BTreeMap<String, St
         ("POST", ["hostedzone", _, "rrset"]) => "ChangeResourceRecordSets",
         ("POST", ["hostedzone", _, "associatevpc"]) => "AssociateVPCWithHostedZone",
         ("POST", ["hostedzone", _, "disassociatevpc"]) => "DisassociateVPCFromHostedZone",
+        ("GET", ["hostedzonelimit", _, _]) => "GetHostedZoneLimit",
         ("GET", ["change", _]) => "GetChange",
         ("GET", ["tags", _, _]) => "ListTagsForResource",
         ("POST", ["tags", _, _]) => "ChangeTagsForResource",

@@ -1,6 +1,7 @@
 //! What Route 53 does and MiniStack does not: limits of a batch, names outside
 //! the zone, the rules for CNAME, values, one change at a time for a zone, `*`
-//! written as `\052`, names in lower case, and `ListTagsForResources`.
+//! written as `\052`, names in lower case, `ListTagsForResources` and
+//! `GetHostedZoneLimit`.
 
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
@@ -70,6 +71,10 @@ impl Route53 {
                 let body = String::from_utf8_lossy(&body);
                 self.list_tags(kind, &body).await.map(Before::Answer)
             }
+            "GetHostedZoneLimit" => {
+                let zone = asked.params.get("Id").cloned().unwrap_or_default();
+                self.limit(&zone).await.map(Before::Answer)
+            }
             _ => Ok(Before::Send(body)),
         }
     }
@@ -104,6 +109,24 @@ impl Route53 {
             }
         }
         batch.check_cname(&name, existing)
+    }
+
+    /// `MAX_RRSETS_BY_ZONE` as it is unless AWS has raised it.
+    async fn limit(&self, zone: &str) -> Result<Response<Body>, AwsError> {
+        let answer = self.read(&format!("{PATH}/hostedzone/{zone}")).await;
+        let count = answer.and_then(|root| {
+            let count = root.text_at(&["HostedZone", "ResourceRecordSetCount"])?;
+            Some(count.to_owned())
+        });
+        let Some(count) = count else {
+            let text = format!("No hosted zone found with ID: {zone}");
+            return Err(AwsError::new(404, "NoSuchHostedZone", text));
+        };
+        let body = format!(
+            "<?xml version=\"1.0\"?>\n<GetHostedZoneLimitResponse xmlns=\"https://route53.amazonaws.com/doc/2013-04-01/\">\
+             <Limit><Type>MAX_RRSETS_BY_ZONE</Type><Value>10000</Value></Limit><Count>{count}</Count></GetHostedZoneLimitResponse>"
+        );
+        Ok(Response::new(Body::whole(body)))
     }
 
     async fn list_tags(&self, kind: &str, body: &str) -> Result<Response<Body>, AwsError> {

@@ -205,6 +205,13 @@ async fn deliver(
             let page = "<html><body>It works!</body></html>";
             Ok(Response::new(Body::whole(page)))
         }
+        Delivery::CutShort => {
+            let (parts, body) = carried.response.into_parts();
+            let body = body.collect().await?.to_bytes();
+            server.record.done(&forward, status, outcome);
+            let half = body.slice(..body.len() / 2);
+            Ok(Response::from_parts(parts, Body::whole(half)))
+        }
         Delivery::Half => {
             let (parts, body) = carried.response.into_parts();
             let body = body.collect().await?.to_bytes();

@@ -7,6 +7,6 @@ mod problems;
 mod tokens;
 
 pub use address::ListenAddress;
-pub use common::{CommonArgs, ControllerArgs, LogFormat, LogLevel};
+pub use common::{CommonArgs, ControllerArgs, LogFormat, LogLevel, PlanFormat};
 pub use parse::{parse_args, read_args};
 pub use problems::Problems;

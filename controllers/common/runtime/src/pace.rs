@@ -77,6 +77,8 @@ impl Pace {
             Err(error) => (vec![error.class], None),
         };
         let failed = !classes.is_empty();
+        // Where access is denied nothing has changed: what is known still holds.
+        let in_doubt = classes.iter().any(|class| *class != ErrorClass::Denied);
         self.failed_in_a_row = if failed {
             self.failed_in_a_row.saturating_add(1)
         } else {
@@ -94,7 +96,7 @@ impl Pace {
         let (at, full) = [
             Some((resync_at, true)),
             backoff.map(|at| (at, true)),
-            requeue.map(|at| (at, failed)),
+            requeue.map(|at| (at, in_doubt)),
         ]
         .into_iter()
         .flatten()
@@ -104,7 +106,7 @@ impl Pace {
             at: at.max(changes_from),
             full,
             changes_from,
-            changes_full: failed,
+            changes_full: in_doubt,
         }
     }
 
@@ -193,6 +195,18 @@ mod tests {
         let mut pace = Pace::new(HOUR);
         let one_bad_object = partly(&[ErrorClass::Denied, ErrorClass::Conflict]);
         assert_eq!(after(&mut pace, &one_bad_object), (2, true, 0));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn denied_access_leaves_what_is_known_in_no_doubt() {
+        for (class, in_doubt) in [
+            (ErrorClass::Denied, false),
+            (ErrorClass::Invalid, true),
+            (ErrorClass::Transient, true),
+        ] {
+            let next = Pace::new(HOUR).after(&partly(&[class]), true, Instant::now(), 0.0);
+            assert_eq!(next.changes_full, in_doubt, "{class}");
+        }
     }
 
     #[tokio::test(start_paused = true)]

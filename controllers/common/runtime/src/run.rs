@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::lease::Term;
-use crate::{Admin, EventType, Events, Metrics};
+use crate::{Admin, EventType, Events, Metrics, PlanFormat};
 
 /// One reconcile: its circumstances, and where it reports.
 pub struct Run<'a> {
@@ -28,6 +28,7 @@ pub struct Run<'a> {
     /// This run is the first of the process, or the first since this replica
     /// leads: what it remembers of AWS may have been changed by another one.
     pub first: bool,
+    pub(crate) plan_format: PlanFormat,
     pub(crate) admin: &'a Admin,
     pub(crate) events: &'a Events,
     pub(crate) term: &'a Term,
@@ -41,7 +42,10 @@ impl Run<'_> {
         self.metrics.planned(plan);
         let news = self.admin.plan(plan);
         if self.dry_run {
-            print!("{}", plan.text);
+            match self.plan_format {
+                PlanFormat::Text => print!("{}", plan.text),
+                PlanFormat::Json => println!("{:#}", plan.json),
+            }
             return;
         }
         let idle = plan.steps.is_empty() && plan.withheld.is_empty();

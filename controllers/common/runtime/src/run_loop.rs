@@ -176,6 +176,7 @@ impl<C: Controller> RunLoop<C> {
             kube: &self.kube,
             full: pass != Pass::Change,
             first: pass == Pass::First,
+            plan_format: self.args.plan_format,
             admin: &self.admin,
             events: &self.events,
             term,

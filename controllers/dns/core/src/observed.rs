@@ -24,6 +24,8 @@ pub struct ZoneRecords {
     pub zone: Zone,
     /// Its records.
     pub records: BTreeMap<RecordKey, RecordSet>,
+    /// How many of them were forgotten.
+    forgotten: usize,
 }
 
 impl ZoneRecords {
@@ -36,7 +38,21 @@ impl ZoneRecords {
         Self {
             zone,
             records: records.collect(),
+            forgotten: 0,
         }
+    }
+
+    /// How many record sets the zone has, as far as is known.
+    #[must_use]
+    pub fn listed(&self) -> usize {
+        self.records.len() + self.forgotten
+    }
+
+    /// Forgets the records of a zone in which there is nothing to look after.
+    /// What becomes wanted in it is looked at by its name.
+    pub fn forget(&mut self) {
+        self.forgotten = self.listed();
+        self.records = BTreeMap::new();
     }
 
     /// Notes that a batch has been carried out.

@@ -23,6 +23,8 @@ pub struct Decision {
     pub rejections: Vec<Rejection>,
     /// How many names with record sets of ours there are, in all zones.
     pub managed: usize,
+    /// The zones that have nothing of ours, and of which nobody asks anything.
+    pub idle: BTreeSet<ZoneId>,
 }
 
 /// Compares what is wanted with what there is, each zone by itself. Pure and total.
@@ -35,6 +37,7 @@ pub fn plan(desired: &Desired, observed: &Observed, config: &Config) -> Decision
         plan: Plan::default(),
         rejections: Vec::new(),
         managed: 0,
+        idle: BTreeSet::new(),
     };
     let by_zone = place(desired, observed, &mut decision.rejections);
     for (id, records) in &observed.records {
@@ -45,6 +48,9 @@ pub fn plan(desired: &Desired, observed: &Observed, config: &Config) -> Decision
         let owned: BTreeSet<&DnsName> = ours.map(|(key, _)| &key.name).collect();
         decision.managed += owned.len();
         let names: BTreeSet<&DnsName> = owned.into_iter().chain(wishes.keys().copied()).collect();
+        if names.is_empty() {
+            decision.idle.insert(id.clone());
+        }
         for name in names {
             let candidates = wishes.get(name).map_or(&[][..], Vec::as_slice);
             let (steps, rejections) = row(&scene, name, candidates);

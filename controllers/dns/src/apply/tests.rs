@@ -8,7 +8,7 @@ use dns_core::{
 use isthmus_core::Plan;
 
 use super::*;
-use crate::aws::ZoneTags;
+use crate::aws::{Listed, ZoneTags};
 
 /// A Route 53 that refuses batches with certain names, and fails as told.
 #[derive(Default)]
@@ -38,8 +38,17 @@ fn error(class: ErrorClass, words: &str) -> CallError {
 }
 
 impl Route53 for Fake {
-    async fn zones(&self) -> Result<Vec<Zone>, CallError> {
-        Ok(Vec::new())
+    async fn zones(&self) -> Result<Listed, CallError> {
+        Ok(Listed::default())
+    }
+    async fn zone(&self, _: &ZoneId) -> Result<Zone, CallError> {
+        Err(CallError::unreadable("GetHostedZone"))
+    }
+    async fn capacity(&self, _: &ZoneId) -> Result<usize, CallError> {
+        Ok(10_000)
+    }
+    async fn in_sync(&self, _: &ZoneId, _: &ChangeId) -> Result<bool, CallError> {
+        Ok(true)
     }
     async fn tags(&self, _: &[ZoneId]) -> Result<ZoneTags, CallError> {
         Ok(ZoneTags::new())
@@ -54,7 +63,8 @@ impl Route53 for Fake {
     ) -> Result<Vec<RecordSet>, CallError> {
         Ok(Vec::new())
     }
-    async fn change(&self, batch: &Batch) -> Result<(), CallError> {
+    async fn change(&self, batch: &Batch) -> Result<ChangeId, CallError> {
+        let done = Ok(ChangeId("C1".to_owned()));
         self.calls.lock().unwrap().push(batch.units.len());
         if let Some(class) = self.script.lock().unwrap().pop() {
             return Err(error(class, "scripted"));
@@ -67,7 +77,7 @@ impl Route53 for Fake {
             .iter()
             .find(|unit| self.poisoned.contains(unit.name.as_str()));
         match guilty {
-            None => Ok(()),
+            None => done,
             Some(unit) if self.telling => Err(error(
                 ErrorClass::Invalid,
                 &format!("RRSet of type A with DNS name {}. is wrong", unit.name),
@@ -160,6 +170,22 @@ async fn throttling_is_retried_whole_and_not_split() {
     let applied = run(&fake, batch_of("Z1", 100)).await;
     assert_eq!(accepted(&applied), 100);
     assert_eq!(*fake.calls.lock().unwrap(), [100; 5]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_busy_zone_is_waited_for_and_keeps_no_other_waiting() {
+    let script = Mutex::new(vec![ErrorClass::Conflict; 5]);
+    let fake = Fake {
+        script,
+        ..Fake::default()
+    };
+    let mut both = batch_of("Z1", 3);
+    both.extend(batch_of("Z2", 3));
+    let start = Instant::now();
+    let applied = run(&fake, both).await;
+    assert_eq!((accepted(&applied), applied.stopped), (3, false));
+    assert_eq!(*fake.calls.lock().unwrap(), [3; 6]);
+    assert!(start.elapsed() >= Duration::from_secs(10));
 }
 
 #[tokio::test(start_paused = true)]

@@ -50,10 +50,6 @@ pub(crate) struct OlderArgs {
     #[arg(long, value_name = "DURATION")]
     pub(crate) kube_api_request_timeout: Option<String>,
 
-    /// Not supported yet.
-    #[arg(long, hide = true, hide_env_values = true)]
-    pub(crate) txt_encrypt_aes_key: Option<String>,
-
     #[command(flatten)]
     pub(crate) refused: RefusedArgs,
 }
@@ -78,9 +74,6 @@ macro_rules! refused {
 }
 
 refused! {
-    txt_encrypt_enabled: bool => "txt-encrypt-enabled", "is not supported yet";
-    migrate_from_txt_owner: Option<String> => "migrate-from-txt-owner", "is not supported yet";
-    zone_role: Vec<String> => "zone-role", "is not supported yet";
     force_default_targets: bool => "force-default-targets", "is not supported";
     aws_profile: Vec<String> => "aws-profile", "is not supported; use AWS_PROFILE, or --aws-assume-role";
     prefer_alias: bool => "prefer-alias", "is not supported; use the annotation alias";
@@ -193,9 +186,6 @@ impl OlderArgs {
                 prefix,
                 format_args!("{} (both are read)", dns_core::PREFIXES.join(", ")),
             );
-        }
-        if self.txt_encrypt_aes_key.is_some() {
-            problems.say("txt-encrypt-aes-key", "is not supported yet");
         }
         self.refused.check(problems);
     }

@@ -1,93 +1,119 @@
 //! One limiter for all calls to Route 53.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use governor::clock::Clock;
-use governor::middleware::NoOpMiddleware;
-use governor::state::{InMemoryState, NotKeyed};
-use governor::{Quota, RateLimiter};
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep_until};
 
 use crate::config::Rate;
 
 /// The first pause after a refusal; each further one doubles it.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+/// The share of the rate that is used before it is known that more is free. The
+/// account's five calls a second are everybody's: at four calls a second that
+/// is one, so that a few controllers that know nothing of each other fit.
+const FAIR_SHARE: f64 = 0.25;
+/// As long as no more calls than this were taken in a row, the rate stays.
+const SHORT_WORK: u32 = 30;
+/// Then it grows by a part of the whole rate, each time after so many calls.
+const GROWS_AFTER: u32 = 5;
+const GROWS_BY: f64 = 0.025;
+/// Throttling halves the rate, down to this part of the whole.
+const LEAST_SHARE: f64 = 0.05;
+/// A rest after which the account counts as everybody's again.
+const REST: Duration = Duration::from_secs(30);
 
 /// Spaces calls evenly, without bursts, since others in the account call Route
-/// 53 too, and stops for a while when AWS asks for fewer calls.
+/// 53 too. It begins with a fair share of the rate, takes more while there is
+/// long work and nobody objects, and gives way by half and by a pause when AWS
+/// asks for fewer calls (additive increase, multiplicative decrease).
 pub(crate) struct Limiter {
-    bucket: RateLimiter<NotKeyed, InMemoryState, TokioClock, NoOpMiddleware<std::time::Instant>>,
-    pause: Mutex<Pause>,
+    most: f64,
+    pace: Mutex<Pace>,
 }
 
-/// The clock that `sleep` goes by.
-#[derive(Clone, Debug)]
-struct TokioClock;
-
-impl Clock for TokioClock {
-    type Instant = std::time::Instant;
-
-    fn now(&self) -> Self::Instant {
-        Instant::now().into_std()
-    }
-}
-
-#[derive(Clone, Copy)]
-struct Pause {
-    until: Option<Instant>,
-    next: Duration,
+struct Pace {
+    /// Calls a second.
+    rate: f64,
+    /// Calls that AWS took since the rate was last made smaller.
+    taken: u32,
+    /// When the next call may be made.
+    next: Instant,
+    /// Nobody calls before this, since AWS has asked for fewer calls.
+    pause_until: Instant,
+    next_pause: Duration,
 }
 
 impl Limiter {
     pub(crate) fn new(rate: Rate) -> Self {
-        let between = Duration::from_secs(1000) / rate.0.get();
-        let quota = Quota::with_period(between)
-            .unwrap_or_else(|| Quota::per_second(std::num::NonZeroU32::MIN));
+        let most = f64::from(rate.0.get()) / 1000.0;
+        let now = Instant::now();
         Self {
-            bucket: RateLimiter::direct_with_clock(quota, TokioClock),
-            pause: Mutex::new(Pause {
-                until: None,
-                next: FIRST_PAUSE,
+            most,
+            pace: Mutex::new(Pace {
+                rate: most * FAIR_SHARE,
+                taken: 0,
+                next: now,
+                pause_until: now,
+                next_pause: FIRST_PAUSE,
             }),
         }
     }
 
+    fn pace(&self) -> MutexGuard<'_, Pace> {
+        self.pace.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Waits until a call may be made.
     pub(crate) async fn turn(&self) {
+        let mut turn = self.pace().reserve(self.most);
         loop {
-            let until = self
-                .pause
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .until;
-            if let Some(until) = until.filter(|until| *until > Instant::now()) {
-                sleep_until(until).await;
-                continue;
+            sleep_until(turn).await;
+            let pause_until = self.pace().pause_until;
+            if pause_until <= Instant::now() {
+                return;
             }
-            match self.bucket.check() {
-                Ok(()) => return,
-                Err(early) => sleep(early.wait_time_from(TokioClock.now())).await,
-            }
+            turn = pause_until;
         }
     }
 
-    /// AWS has refused a call because there were too many: nobody calls for a while.
+    /// AWS has refused a call because there were too many: nobody calls for a
+    /// while, and then half as often.
     pub(crate) fn throttled(&self) {
-        let mut pause = self.pause.lock().unwrap_or_else(PoisonError::into_inner);
         // Half of it at random, so that several controllers do not come back at once.
         let jitter = std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), 0) % 1000;
-        let wait = pause.next.mul_f64(0.75 + jitter as f64 / 2000.0);
-        pause.until = Some(Instant::now() + wait);
-        pause.next = (pause.next * 2).min(LONGEST_PAUSE);
+        let mut pace = self.pace();
+        let wait = pace.next_pause.mul_f64(0.75 + jitter as f64 / 2000.0);
+        pace.pause_until = Instant::now() + wait;
+        pace.next_pause = (pace.next_pause * 2).min(LONGEST_PAUSE);
+        pace.rate = (pace.rate / 2.0).max(self.most * LEAST_SHARE);
+        pace.taken = 0;
         tracing::warn!(?wait, "Route 53 asks for fewer calls");
     }
 
     /// AWS has taken a call.
     pub(crate) fn went_through(&self) {
-        let mut pause = self.pause.lock().unwrap_or_else(PoisonError::into_inner);
-        pause.next = FIRST_PAUSE;
+        let mut pace = self.pace();
+        pace.next_pause = FIRST_PAUSE;
+        pace.taken = pace.taken.saturating_add(1);
+        if pace.taken > SHORT_WORK && pace.taken.is_multiple_of(GROWS_AFTER) {
+            pace.rate = (pace.rate + self.most * GROWS_BY).min(self.most);
+        }
+    }
+}
+
+impl Pace {
+    /// The moment of the next call, which then belongs to the caller.
+    fn reserve(&mut self, most: f64) -> Instant {
+        let now = Instant::now();
+        if now > self.next + REST {
+            self.rate = most * FAIR_SHARE;
+            self.taken = 0;
+        }
+        let turn = self.next.max(now);
+        self.next = turn + Duration::from_secs_f64(1.0 / self.rate);
+        turn
     }
 }
 
@@ -95,29 +121,63 @@ impl Limiter {
 mod tests {
     use std::num::NonZeroU32;
 
+    use tokio::time::sleep;
+
     use super::*;
 
     fn limiter(rate: u32) -> Limiter {
         Limiter::new(Rate(NonZeroU32::new(rate).unwrap()))
     }
 
+    /// The times of calls that AWS takes, in milliseconds from now.
+    async fn calls(limiter: &Limiter, count: usize) -> Vec<u128> {
+        let start = Instant::now();
+        let mut times = Vec::new();
+        for _ in 0..count {
+            limiter.turn().await;
+            limiter.went_through();
+            times.push(start.elapsed().as_millis());
+        }
+        times
+    }
+
     #[tokio::test(start_paused = true)]
     async fn calls_are_spaced_and_never_come_in_bursts() {
-        let limiter = limiter(4_000);
+        let limiter = limiter(16_000);
         sleep(Duration::from_secs(60)).await;
-        let start = Instant::now();
-        let mut waits = Vec::new();
-        for _ in 0..5 {
-            limiter.turn().await;
-            waits.push(start.elapsed().as_millis().div_ceil(10) * 10);
+        let times = calls(&limiter, 5).await;
+        let near = |(found, wanted): (&u128, u128)| found.abs_diff(wanted) <= 5;
+        let wanted = [0, 250, 500, 750, 1000];
+        assert!(times.iter().zip(wanted).all(near), "{times:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn three_that_know_nothing_of_each_other_stay_below_five_a_second() {
+        let limiters = [limiter(4000), limiter(4000), limiter(4000)];
+        let mut times = Vec::new();
+        let all = limiters.iter().map(|limiter| calls(limiter, 30));
+        for of_one in futures::future::join_all(all).await {
+            times.extend(of_one);
         }
-        assert!(
-            waits
-                .iter()
-                .zip([0, 250, 500, 750, 1000])
-                .all(|(found, wanted)| found.abs_diff(wanted) <= 20),
-            "{waits:?}"
-        );
+        times.sort_unstable();
+        let most = times.iter().map(|from| {
+            let second = times.iter().filter(|at| (*from..from + 1000).contains(at));
+            second.count()
+        });
+        assert!(most.max().is_some_and(|most| most <= 5), "{times:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn long_work_takes_more_up_to_the_rate_and_a_rest_gives_it_back() {
+        let limiter = limiter(4000);
+        let times = calls(&limiter, 400).await;
+        let gaps: Vec<_> = times.windows(2).map(|pair| pair[1] - pair[0]).collect();
+        assert!(gaps[..29].iter().all(|gap| *gap >= 999), "{gaps:?}");
+        assert!(gaps.iter().all(|gap| *gap >= 249), "never above the rate");
+        assert!(*gaps.last().unwrap() <= 251, "{gaps:?}");
+        sleep(Duration::from_secs(60)).await;
+        let times = calls(&limiter, 2).await;
+        assert!(times[1] >= 999, "{times:?}");
     }
 
     #[tokio::test(start_paused = true)]
@@ -141,5 +201,14 @@ mod tests {
             start.elapsed() < Duration::from_secs(2),
             "begins anew after a success"
         );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_refusal_halves_the_rate() {
+        let limiter = limiter(4000);
+        limiter.throttled();
+        sleep(Duration::from_secs(2)).await;
+        let times = calls(&limiter, 3).await;
+        assert!(times[2] - times[1] >= 1999, "{times:?}");
     }
 }

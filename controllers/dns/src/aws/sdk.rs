@@ -1,23 +1,24 @@
 //! Route 53 by the SDK: paging, turns at the limiter, retries by class.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
 use std::future::Future;
+use std::sync::{Mutex, PoisonError};
 
-use aws_config::sts::AssumeRoleProvider;
-use aws_sdk_route53::Client;
-use aws_sdk_route53::config::{Builder, retry::RetryConfig};
 use aws_sdk_route53::error::{ProvideErrorMetadata, SdkError};
-use aws_sdk_route53::types::{ChangeBatch, ResourceRecordSet, RrType, TagResourceType};
+use aws_sdk_route53::types::{
+    ChangeBatch, ChangeStatus, HostedZoneLimitType, ResourceRecordSet, RrType, TagResourceType,
+};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use dns_core::{Batch, DnsName, RecordSet, Zone, ZoneId};
 use isthmus_core::ErrorClass;
 use isthmus_runtime::{Aws, aws_message, error_class};
 use tokio_util::sync::CancellationToken;
 
-use super::words::Words;
-use super::{ATTEMPTS, Limiter, Route53, ZoneTags, backoff, convert};
-use crate::config::Role;
+use super::clients::Clients;
+use super::words::{Words, refusal};
+use super::{ATTEMPTS, ChangeId, Limiter, Listed, Route53, ZoneTags, backoff, convert};
+use crate::config::Settings;
 use crate::error::CallError;
 
 /// The most record sets that one listing gives.
@@ -27,35 +28,24 @@ const TAGS_PAGE: usize = 10;
 
 /// Route 53 by the SDK.
 pub(crate) struct Sdk {
-    client: Client,
+    clients: Clients,
+    /// Whether the account's zones are listed: not if the filter names zones
+    /// only that have a role of their own.
+    lists_account: bool,
     limiter: Limiter,
+    /// Zones that were looked at one by one: their names never change.
+    known: Mutex<BTreeMap<ZoneId, Zone>>,
     shutdown: CancellationToken,
 }
 
 impl Sdk {
-    /// A client. The SDK itself does not retry: each of its attempts would be a
-    /// call that the limiter does not know of.
-    pub(crate) async fn new(
-        aws: &Aws,
-        role: Option<&Role>,
-        limiter: Limiter,
-        shutdown: CancellationToken,
-    ) -> Self {
-        let mut config = Builder::from(&aws.sdk)
-            .interceptor(aws.interceptor())
-            .retry_config(RetryConfig::disabled());
-        if let Some(role) = role {
-            let mut provider = AssumeRoleProvider::builder(&role.arn)
-                .session_name("isthmus-dns")
-                .configure(&aws.sdk);
-            if let Some(id) = &role.external_id {
-                provider = provider.external_id(id);
-            }
-            config = config.credentials_provider(provider.build().await);
-        }
+    /// Route 53 as the flags say.
+    pub(crate) async fn new(aws: &Aws, settings: &Settings, shutdown: CancellationToken) -> Self {
         Self {
-            client: Client::from_conf(config.build()),
-            limiter,
+            clients: Clients::new(aws, &settings.roles).await,
+            lists_account: settings.lists_account(),
+            limiter: Limiter::new(settings.rate),
+            known: Mutex::default(),
             shutdown,
         }
     }
@@ -105,22 +95,22 @@ impl Sdk {
             }
             Err(error) => error,
         };
-        let class = error_class(&error);
+        let (code, details) = refusal(&error);
+        let code = code.as_deref();
+        let class = match code {
+            // Not the account has too many calls, but this zone a change under way.
+            Some("PriorRequestNotComplete") => ErrorClass::Conflict,
+            Some(_) => ErrorClass::from_aws(code, status(&error)),
+            None => error_class(&error),
+        };
         if class == ErrorClass::Throttled {
             self.limiter.throttled();
         }
-        let details = error
-            .as_service_error()
-            .map(Words::words)
-            .unwrap_or_default();
         let words = if details.is_empty() {
             vec![aws_message(&error)]
         } else {
             details
         };
-        let code = error
-            .as_service_error()
-            .and_then(ProvideErrorMetadata::code);
         let zone_gone = code == Some("NoSuchHostedZone");
         Err(CallError {
             operation,
@@ -129,6 +119,10 @@ impl Sdk {
             words,
         })
     }
+}
+
+fn status<E>(error: &SdkError<E, HttpResponse>) -> Option<u16> {
+    error.raw_response().map(|raw| raw.status().as_u16())
 }
 
 /// Where a listing of records goes on.
@@ -147,7 +141,8 @@ impl Sdk {
         most: i32,
     ) -> Result<(Vec<ResourceRecordSet>, Option<Cursor>), CallError> {
         let list = || {
-            self.client
+            self.clients
+                .of(zone)
                 .list_resource_record_sets()
                 .hosted_zone_id(zone.as_str())
                 .set_start_record_name(from.name.clone())
@@ -196,15 +191,13 @@ impl Sdk {
     }
 }
 
-impl Route53 for Sdk {
-    async fn zones(&self) -> Result<Vec<Zone>, CallError> {
+impl Sdk {
+    async fn zones_of_account(&self) -> Result<Vec<Zone>, CallError> {
         let (mut zones, mut marker) = (Vec::new(), None::<String>);
         loop {
             let list = || {
-                self.client
-                    .list_hosted_zones()
-                    .set_marker(marker.clone())
-                    .send()
+                let list = self.clients.account().list_hosted_zones();
+                list.set_marker(marker.clone()).send()
             };
             let page = self.read("ListHostedZones", list).await?;
             zones.extend(page.hosted_zones.iter().map(convert::zone));
@@ -215,27 +208,67 @@ impl Route53 for Sdk {
         }
     }
 
-    async fn tags(&self, zones: &[ZoneId]) -> Result<ZoneTags, CallError> {
-        let mut tags = ZoneTags::new();
-        for some in zones.chunks(TAGS_PAGE) {
-            let ids: Vec<String> = some.iter().map(ToString::to_string).collect();
-            let list = || {
-                let list = self
-                    .client
-                    .list_tags_for_resources()
-                    .resource_type(TagResourceType::Hostedzone);
-                list.set_resource_ids(Some(ids.clone())).send()
-            };
-            let page = self.read("ListTagsForResources", list).await?;
-            for set in page.resource_tag_sets {
-                let of_zone = set.tags.unwrap_or_default().into_iter();
-                let of_zone =
-                    of_zone.filter_map(|tag| Some((tag.key?, tag.value.unwrap_or_default())));
-                tags.insert(
-                    ZoneId::new(set.resource_id.as_deref().unwrap_or_default()),
-                    of_zone.collect(),
-                );
+    /// The tags of zones of one role.
+    async fn tags_of(&self, zones: &[&ZoneId]) -> Result<ZoneTags, CallError> {
+        let Some(client) = zones.first().map(|zone| self.clients.of(zone)) else {
+            return Ok(ZoneTags::new());
+        };
+        let ids: Vec<String> = zones.iter().map(ToString::to_string).collect();
+        let list = || {
+            let list = client
+                .list_tags_for_resources()
+                .resource_type(TagResourceType::Hostedzone);
+            list.set_resource_ids(Some(ids.clone())).send()
+        };
+        let page = self.read("ListTagsForResources", list).await?;
+        let sets = page.resource_tag_sets.into_iter().map(|set| {
+            let tags = set.tags.unwrap_or_default().into_iter();
+            let tags = tags.filter_map(|tag| Some((tag.key?, tag.value.unwrap_or_default())));
+            let id = ZoneId::new(set.resource_id.as_deref().unwrap_or_default());
+            (id, tags.collect())
+        });
+        Ok(sets.collect())
+    }
+}
+
+impl Route53 for Sdk {
+    async fn zones(&self) -> Result<Listed, CallError> {
+        let mut listed = Listed::default();
+        if self.lists_account {
+            listed.zones = self.zones_of_account().await?;
+        }
+        for id in self.clients.zones() {
+            if listed.zones.iter().any(|zone| zone.id == *id) {
+                continue;
             }
+            match self.zone(id).await {
+                Ok(zone) => listed.zones.push(zone),
+                Err(error) => listed.failed.push((id.clone(), error)),
+            }
+        }
+        Ok(listed)
+    }
+
+    async fn zone(&self, id: &ZoneId) -> Result<Zone, CallError> {
+        let known = || self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(zone) = known().get(id) {
+            return Ok(zone.clone());
+        }
+        let get = || self.clients.of(id).get_hosted_zone().id(id.as_str()).send();
+        let answer = self.read("GetHostedZone", get).await?;
+        let zone = answer.hosted_zone.as_ref().map(convert::zone);
+        let zone = zone.ok_or_else(|| CallError::unreadable("GetHostedZone"))?;
+        known().insert(id.clone(), zone.clone());
+        Ok(zone)
+    }
+
+    async fn tags(&self, zones: &[ZoneId]) -> Result<ZoneTags, CallError> {
+        let own: BTreeSet<_> = self.clients.zones().collect();
+        let (own, others): (Vec<_>, Vec<_>) = zones.iter().partition(|zone| own.contains(zone));
+        let groups = others.chunks(TAGS_PAGE).chain(own.chunks(1));
+        let mut tags = ZoneTags::new();
+        for some in groups {
+            tags.extend(self.tags_of(some).await?);
         }
         Ok(tags)
     }
@@ -265,7 +298,19 @@ impl Route53 for Sdk {
         Ok(records)
     }
 
-    async fn change(&self, batch: &Batch) -> Result<(), CallError> {
+    async fn capacity(&self, zone: &ZoneId) -> Result<usize, CallError> {
+        let get = || {
+            let get = self.clients.of(zone).get_hosted_zone_limit();
+            let get = get.hosted_zone_id(zone.as_str());
+            get.r#type(HostedZoneLimitType::MaxRrsetsByZone).send()
+        };
+        let answer = self.once("GetHostedZoneLimit", get).await?;
+        let limit = answer.limit.map(|limit| limit.value);
+        let limit = limit.and_then(|limit| usize::try_from(limit).ok());
+        limit.ok_or_else(|| CallError::unreadable("GetHostedZoneLimit"))
+    }
+
+    async fn change(&self, batch: &Batch) -> Result<ChangeId, CallError> {
         const OPERATION: &str = "ChangeResourceRecordSets";
         let invalid = |error: aws_sdk_route53::error::BuildError| CallError {
             operation: OPERATION,
@@ -282,12 +327,21 @@ impl Route53 for Sdk {
             .build()
             .map_err(invalid)?;
         let send = || {
-            let request = self.client.change_resource_record_sets();
+            let request = self.clients.of(&batch.zone).change_resource_record_sets();
             request
                 .hosted_zone_id(batch.zone.as_str())
                 .change_batch(body.clone())
                 .send()
         };
-        self.once(OPERATION, send).await.map(drop)
+        let answer = self.once(OPERATION, send).await?;
+        let id = answer.change_info.map(|info| info.id);
+        Ok(ChangeId(id.unwrap_or_default()))
+    }
+
+    async fn in_sync(&self, zone: &ZoneId, change: &ChangeId) -> Result<bool, CallError> {
+        let get = || self.clients.of(zone).get_change().id(&change.0).send();
+        let answer = self.once("GetChange", get).await?;
+        let status = answer.change_info.map(|info| info.status);
+        Ok(status == Some(ChangeStatus::Insync))
     }
 }

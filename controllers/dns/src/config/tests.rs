@@ -1,7 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 
-use dns_core::RecordType;
+use dns_core::{Affix, RecordType, Registry, TxtRegistry, ZoneId};
 
 use super::*;
 
@@ -23,10 +23,7 @@ fn the_defaults_are_those_of_external_dns() {
     assert_eq!(config.policy, Policy::UpsertOnly);
     assert_eq!(
         config.registry,
-        Registry::Txt(TxtRegistry {
-            owner: "default".into(),
-            affix: Affix::default()
-        })
+        Registry::Txt(TxtRegistry::new("default", Affix::default()))
     );
     assert_eq!(
         config.types,
@@ -137,4 +134,43 @@ fn the_flags_of_single_sources() {
     ];
     let problems = settings(&wrong).unwrap_err();
     assert_eq!(problems.len(), 4, "{problems:#?}");
+}
+
+#[test]
+fn roles_of_zones() {
+    let given = settings(&[
+        "--source=ingress",
+        "--zone-role=Z1=arn:aws:iam::1:role/a",
+        "--zone-role=/hostedzone/Z2=arn:aws:iam::2:role/b",
+        "--aws-assume-role-external-id=x",
+        "--zone-id-filter=Z1",
+        "--adopt-from-owner=old",
+        "--migrate-from-txt-owner=older",
+    ])
+    .unwrap();
+    assert_eq!(
+        given.roles.zones[&ZoneId::new("Z2")].arn,
+        "arn:aws:iam::2:role/b"
+    );
+    assert_eq!(
+        given.roles.zones[&ZoneId::new("Z1")].external_id.as_deref(),
+        Some("x")
+    );
+    assert!(
+        !given.lists_account(),
+        "the filter names a zone with a role only"
+    );
+    let Registry::Txt(registry) = &given.decisions.registry else {
+        panic!("a registry of TXT records");
+    };
+    assert_eq!(registry.adopt_from.len(), 2);
+    let wrong = [
+        "--source=ingress",
+        "--zone-role=Z1",
+        "--zone-role=Z1=me",
+        "--zone-role=Z2=arn:aws:iam::1:role/a",
+        "--zone-role=Z2=arn:aws:iam::1:role/b",
+        "--adopt-from-owner=default",
+    ];
+    assert_eq!(settings(&wrong).unwrap_err().len(), 4);
 }

@@ -42,6 +42,10 @@ pub struct ControllerArgs {
     #[arg(long)]
     pub dry_run: bool,
 
+    /// How --dry-run prints the plan: text or json.
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub plan_format: PlanFormat,
+
     /// Act only while holding a Lease, so that several replicas can run.
     #[arg(long)]
     pub leader_elect: bool,
@@ -145,6 +149,28 @@ pub enum LogFormat {
     Text,
     /// One JSON object a line.
     Json,
+}
+
+/// What the plan of a dry run looks like.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum PlanFormat {
+    /// One line a step.
+    #[default]
+    Text,
+    /// One JSON object, that of `/plan?format=json`.
+    Json,
+}
+
+impl FromStr for PlanFormat {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "text" => Ok(Self::Text),
+            "json" => Ok(Self::Json),
+            _ => Err("text, json"),
+        }
+    }
 }
 
 impl FromStr for LogFormat {

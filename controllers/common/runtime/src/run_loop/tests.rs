@@ -98,6 +98,7 @@ fn run_loop(controller: Scripted) -> RunLoop<Scripted> {
     RunLoop {
         controller: Arc::new(controller),
         args: ControllerArgs {
+            plan_format: crate::PlanFormat::Text,
             once: false,
             dry_run: false,
             leader_elect: false,

@@ -1,0 +1,107 @@
+//! What one run leaves to the next.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use dns_core::{Decision, Grace, Quarantine, ZoneId};
+use isthmus_core::ErrorClass;
+use isthmus_runtime::Failure;
+
+use crate::apply::Applied;
+use crate::observe::Reading;
+
+/// A zone that denies access is tried again no sooner than this, however much
+/// changes in the cluster meanwhile.
+const PATIENCE_WHEN_DENIED: Duration = Duration::from_secs(25);
+
+/// What one run leaves to the next.
+pub(crate) struct Memory {
+    /// What Route 53 had after the last run; `None` if nothing of it is certain.
+    pub(crate) reading: Option<Reading>,
+    /// The zones in it of which it is not known what became of the last change.
+    in_doubt: BTreeSet<ZoneId>,
+    /// When everything was read.
+    read_at: Duration,
+    /// When zones were last tried that could not be read.
+    tried_at: Duration,
+    pub(crate) grace: Grace,
+    pub(crate) quarantine: Quarantine,
+    /// The last plan that was reported.
+    pub(crate) reported: String,
+    /// Why sources could not be asked, as it was last said.
+    pub(crate) absences: Vec<Failure>,
+}
+
+impl Memory {
+    pub(crate) fn new(empty_target_grace: Duration) -> Self {
+        Self {
+            reading: None,
+            in_doubt: BTreeSet::new(),
+            read_at: Duration::ZERO,
+            tried_at: Duration::ZERO,
+            grace: Grace::new(empty_target_grace),
+            quarantine: Quarantine::default(),
+            reported: String::new(),
+            absences: Vec::new(),
+        }
+    }
+
+    /// Takes what is known, if it still counts: it is not older than `resync`
+    /// (a bit less, since resyncs come a tenth early), and `first` does not say
+    /// that somebody else may have acted.
+    pub(crate) fn take(&mut self, first: bool, resync: Duration, now: Duration) -> Option<Reading> {
+        let reading = self.reading.take()?;
+        let old = now >= self.read_at + resync.mul_f64(0.85);
+        (!first && !old).then_some(reading)
+    }
+
+    /// Everything was read just now.
+    pub(crate) fn read(&mut self, now: Duration) {
+        (self.read_at, self.tried_at) = (now, now);
+        self.in_doubt.clear();
+    }
+
+    /// The zones that have to be read as a whole now: those in doubt, and those
+    /// that denied access when their time has come.
+    pub(crate) fn due(&mut self, reading: &Reading, now: Duration) -> BTreeSet<ZoneId> {
+        let mut due = std::mem::take(&mut self.in_doubt);
+        if now >= self.tried_at + PATIENCE_WHEN_DENIED {
+            due.extend(reading.failures.keys().cloned());
+        } else {
+            let soon = |failure: &&Failure| failure.class != ErrorClass::Denied;
+            let failed = reading.failures.iter();
+            due.extend(failed.filter(|(_, f)| soon(f)).map(|(id, _)| id.clone()));
+        }
+        if !due.is_empty() {
+            self.tried_at = now;
+        }
+        due
+    }
+
+    /// Notes what was carried out, in `reading` too.
+    pub(crate) fn note(&mut self, reading: &mut Reading, applied: &Applied) {
+        for batch in &applied.accepted {
+            self.quarantine.accept(batch);
+            let zone = reading.observed.records.get_mut(&batch.zone);
+            if let Some(zone) = zone {
+                zone.carry_out(batch);
+            }
+        }
+        for (error, batch) in &applied.failed {
+            if error.class != ErrorClass::Denied {
+                self.in_doubt.insert(batch.zone.clone());
+            }
+        }
+    }
+
+    /// Keeps a reading for the next run, but not the records of zones in which
+    /// there is nothing to look after.
+    pub(crate) fn keep(&mut self, mut reading: Reading, after: &Decision) {
+        for id in &after.idle {
+            if let Some(zone) = reading.observed.records.get_mut(id) {
+                zone.forget();
+            }
+        }
+        self.reading = Some(reading);
+    }
+}
