@@ -7,9 +7,13 @@ use isthmus_e2e::{Fault, World};
 
 use crate::stage::{BINARY, LB, SOURCE, Stage, eventually, ingress, published, records, sorted};
 
-/// So long that the ownership record would have a string over 255: Route 53 refuses it.
-fn poisoned() -> String {
-    ingress(&"x".repeat(220), &["bad.example.org"], &[LB])
+/// An Ingress whose name Route 53 refuses to take.
+fn poisoned(stage: &Stage) -> String {
+    let words = "[FATAL problem: it is wrong encountered with 'bad.example.org']";
+    let fault = Fault::error("ChangeResourceRecordSets", 400, "InvalidChangeBatch", words);
+    let fault = fault.mentioning("ingress/shop/poisoned");
+    stage.testbed.gate.fault(fault.always());
+    ingress("poisoned", &["bad.example.org"], &[LB])
 }
 
 fn many(count: usize) -> (Vec<String>, Vec<String>) {
@@ -28,7 +32,7 @@ fn many(count: usize) -> (Vec<String>, Vec<String>) {
 async fn one_poisoned_name_does_not_hold_up_the_others() -> Result<()> {
     let stage = Stage::new().await?;
     let (mut objects, wanted) = many(20);
-    objects.push(poisoned());
+    objects.push(poisoned(&stage));
     stage.apply(&objects).await?;
     let mut process = stage.testbed.spawn(BINARY, &SOURCE).await?;
     process.wait_ready().await?;
@@ -37,16 +41,15 @@ async fn one_poisoned_name_does_not_hold_up_the_others() -> Result<()> {
         wanted,
         "everything else after the first pass"
     );
-    let name = "x".repeat(220);
     let event = eventually("an Event with Route 53's words", async || {
-        let events = stage.events(&name).await?;
+        let events = stage.events("poisoned").await?;
         Ok(events
             .into_iter()
             .find(|(reason, _)| reason == "RecordRefused"))
     })
     .await?;
     assert!(
-        event.1.contains("CharacterStringTooLong") && event.1.contains("bad.example.org"),
+        event.1.contains("FATAL problem") && event.1.contains("bad.example.org"),
         "{event:?}"
     );
 
@@ -66,7 +69,7 @@ async fn one_poisoned_name_does_not_hold_up_the_others() -> Result<()> {
     assert_eq!(stage.testbed.gate.throttled(), 0);
 
     // And once it is right, it goes through at once.
-    stage.delete(&name).await?;
+    stage.delete("poisoned").await?;
     stage
         .apply(&[ingress("good", &["bad.example.org"], &[LB])])
         .await?;
@@ -87,13 +90,12 @@ async fn one_poisoned_name_does_not_hold_up_the_others() -> Result<()> {
 async fn a_refused_name_is_an_exit_code_of_once() -> Result<()> {
     let stage = Stage::new().await?;
     let (mut objects, wanted) = many(3);
-    objects.push(poisoned());
+    objects.push(poisoned(&stage));
     stage.apply(&objects).await?;
     let finished = stage.once(&[]).await?;
     assert_eq!(finished.code, Some(1), "{finished}");
     assert!(
-        finished.stderr.contains("bad.example.org")
-            && finished.stderr.contains("CharacterStringTooLong"),
+        finished.stderr.contains("bad.example.org") && finished.stderr.contains("FATAL problem"),
         "{finished}"
     );
     assert_eq!(stage.records().await?, wanted);
@@ -139,11 +141,11 @@ async fn a_lost_answer_accuses_nobody_and_is_found_out() -> Result<()> {
     let mut process = stage.testbed.spawn(BINARY, &SOURCE).await?;
     process.wait_ready().await?;
     assert_eq!(stage.records().await?, wanted);
-    // A full read follows, and finds nothing to do.
+    // The zone is read as a whole again, and there is nothing to do.
     let settled = |calls: &[isthmus_e2e::Call]| {
         calls
             .iter()
-            .filter(|call| call.action == "ListHostedZones")
+            .filter(|call| call.action == "ListResourceRecordSets")
             .count()
             >= 2
     };

@@ -1,0 +1,233 @@
+//! Throttled, cut off, without an answer, half an answer: it converges, and a
+//! record and its ownership are never apart.
+
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+use isthmus_e2e::{Fault, World};
+
+use crate::stage::{
+    BINARY, LB, OTHER_LB, SOURCE, Stage, eventually, ingress, published, records, sorted,
+};
+
+const ACTIONS: [&str; 3] = [
+    "ListHostedZones",
+    "ListResourceRecordSets",
+    "ChangeResourceRecordSets",
+];
+
+/// Every record has its ownership record and the other way round.
+fn paired(lines: &[String]) -> Result<()> {
+    let names = |marks: bool| -> Vec<String> {
+        let of_kind = lines.iter().filter(|line| line.contains(" TXT ") == marks);
+        let key = |line: &String| {
+            let mut words = line.split(' ');
+            let (name, kind) = (
+                words.next().unwrap_or_default(),
+                words.next().unwrap_or_default(),
+            );
+            if marks {
+                name.to_owned()
+            } else {
+                format!("{}-{name}", kind.to_lowercase())
+            }
+        };
+        of_kind.map(key).collect()
+    };
+    let (mut records, mut marks) = (names(false), names(true));
+    records.sort();
+    marks.sort();
+    ensure!(records == marks, "{records:?} {marks:?}");
+    Ok(())
+}
+
+/// From one Ingress published to a change, a new one and a deletion, with a fault on the way.
+async fn converges_in_spite_of(faults: &[Fault], patience: Duration) -> Result<()> {
+    let stage = Stage::new().await?;
+    let fast = ["--policy=sync", "--aws-api-rate=16"];
+    let old = [
+        ingress("web", &["shop.example.org"], &[LB]),
+        ingress("gone", &["gone.example.org"], &[LB]),
+    ];
+    stage.apply(&old).await?;
+    stage.well(&fast).await?;
+    stage.delete("gone").await?;
+    stage
+        .apply(&[
+            ingress("web", &["shop.example.org"], &[OTHER_LB]),
+            ingress("new", &["new.example.org"], &[LB]),
+        ])
+        .await?;
+    let wanted = sorted(&[
+        published("shop.example.org", OTHER_LB, "web"),
+        published("new.example.org", LB, "new"),
+    ]);
+    for fault in faults {
+        stage.testbed.gate.fault(fault.clone());
+    }
+    let args = [&SOURCE[..], &fast].concat();
+    let _process = stage.testbed.spawn(BINARY, &args).await?;
+    let wait = async {
+        loop {
+            let found = stage.records().await?;
+            paired(&found)?;
+            if found == wanted {
+                return anyhow::Ok(());
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    };
+    tokio::time::timeout(patience, wait).await??;
+    Ok(())
+}
+
+#[tokio::test]
+async fn server_errors_throttling_and_cut_connections() -> Result<()> {
+    let mut faults = Vec::new();
+    for action in ACTIONS {
+        faults.push(Fault::internal_error(action).times(2));
+        faults.push(Fault::throttle(action).nth(3));
+        faults.push(Fault::cut(action).nth(4));
+    }
+    converges_in_spite_of(&faults, Duration::from_secs(90)).await
+}
+
+#[tokio::test]
+async fn answers_that_are_cut_short_or_are_something_else() -> Result<()> {
+    let mut faults = Vec::new();
+    for action in ACTIONS {
+        faults.push(Fault::cut_short(action));
+        faults.push(Fault::malformed(action).nth(2));
+        faults.push(Fault::half_answer(action).nth(3));
+        faults.push(Fault::lost_answer(action).nth(4));
+    }
+    converges_in_spite_of(&faults, Duration::from_secs(90)).await
+}
+
+#[tokio::test]
+async fn a_call_that_is_never_answered() -> Result<()> {
+    let faults = ACTIONS.map(Fault::timeout);
+    converges_in_spite_of(&faults, Duration::from_secs(110)).await
+}
+
+#[tokio::test]
+async fn a_short_list_of_records_is_not_taken_for_an_empty_zone() -> Result<()> {
+    let stage = Stage::new().await?;
+    stage
+        .apply(&[ingress("web", &["shop.example.org"], &[LB])])
+        .await?;
+    stage.well(&[]).await?;
+    for action in &ACTIONS[..2] {
+        stage.testbed.gate.clear();
+        stage.testbed.gate.fault(Fault::cut_short(action).always());
+        let finished = stage.once(&["--policy=sync", "--aws-api-rate=50"]).await?;
+        assert_eq!(finished.code, Some(1), "{action}: {finished}");
+        assert!(finished.stderr.contains("cannot be read"), "{finished}");
+        assert_eq!(stage.testbed.gate.writes().len(), 0, "{action}");
+        stage.testbed.gate.clear_faults();
+    }
+    assert_eq!(
+        stage.records().await?,
+        published("shop.example.org", LB, "web")
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn only_the_zone_in_doubt_is_read_again() -> Result<()> {
+    let stage = Stage::new().await?;
+    let other = World::zone(&stage.testbed, "example.net").await?;
+    let args = [&SOURCE[..], &["--aws-api-rate=16"]].concat();
+    let mut process = stage.testbed.spawn(BINARY, &args).await?;
+    process.wait_ready().await?;
+    stage.testbed.gate.clear();
+    stage
+        .testbed
+        .gate
+        .fault(Fault::internal_error("ChangeResourceRecordSets").times(6));
+    stage
+        .apply(&[ingress("web", &["shop.example.org"], &[LB])])
+        .await?;
+    stage
+        .wait_for_records(&published("shop.example.org", LB, "web"))
+        .await?;
+    let calls = stage.testbed.gate.calls();
+    let of_other = calls
+        .iter()
+        .filter(|call| call.params.get("Id") == Some(&other))
+        .count();
+    let zones = calls
+        .iter()
+        .filter(|call| call.action == "ListHostedZones")
+        .count();
+    assert_eq!((of_other, zones), (0, 0), "{calls:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_zone_may_have_a_role_of_its_own() -> Result<()> {
+    let stage = Stage::new().await?;
+    let other = World::zone(&stage.testbed, "example.net").await?;
+    let hosts = ["shop.example.org", "shop.example.net"];
+    stage.apply(&[ingress("web", &hosts, &[LB])]).await?;
+    let role = format!("--zone-role={other}=arn:aws:iam::210987654321:role/dns");
+    stage
+        .well(&[&role, "--aws-assume-role-external-id=x"])
+        .await?;
+    assert_eq!(
+        stage.records().await?,
+        published("shop.example.org", LB, "web")
+    );
+    assert_eq!(
+        records(&stage.testbed, &other).await?,
+        published("shop.example.net", LB, "web")
+    );
+    let assumed = stage.testbed.gate.calls_of("AssumeRole");
+    assert_eq!(assumed.len(), 1, "{assumed:?}");
+    assert_eq!(
+        assumed[0].params["RoleArn"],
+        "arn:aws:iam::210987654321:role/dns"
+    );
+    assert_eq!(assumed[0].params["ExternalId"], "x");
+
+    // Where the filter names nothing but zones with a role, the account's are not asked for.
+    stage.testbed.gate.clear();
+    stage
+        .well(&[&role, &format!("--zone-id-filter={other}")])
+        .await?;
+    assert_eq!(stage.testbed.gate.calls_of("ListHostedZones").len(), 0);
+    assert_eq!(stage.testbed.gate.calls_of("GetHostedZone").len(), 1);
+
+    // One that cannot be looked at does not keep the others waiting.
+    stage
+        .testbed
+        .gate
+        .fault(Fault::denied("GetHostedZone").always());
+    stage.delete("web").await?;
+    let gone = format!("--zone-role=ZGONE=arn:aws:iam::210987654321:role/dns");
+    let finished = stage.once(&["--policy=sync", &gone]).await?;
+    assert_eq!(finished.code, Some(1), "{finished}");
+    assert!(finished.stderr.contains("zone ZGONE"), "{finished}");
+    assert_eq!(stage.records().await?, [""; 0]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_change_is_followed_until_all_servers_have_it() -> Result<()> {
+    let stage = Stage::new().await?;
+    let args = [&SOURCE[..], &["--wait-for-insync"]].concat();
+    let mut process = stage.testbed.spawn(BINARY, &args).await?;
+    process.wait_ready().await?;
+    stage
+        .apply(&[ingress("web", &["shop.example.org"], &[LB])])
+        .await?;
+    eventually("the measure", async || {
+        let (_, metrics) = process.admin_page("/metrics").await?;
+        let seen = metrics.contains("isthmus_dns_insync_seconds_count 1");
+        Ok(seen.then_some(()))
+    })
+    .await?;
+    // Pending first, in sync then.
+    assert_eq!(stage.testbed.gate.calls_of("GetChange").len(), 2);
+    Ok(())
+}
