@@ -100,15 +100,42 @@ impl Route53 {
         // MiniStack refuses a zone that is not there in the right words.
         let Some(name) = name else { return Ok(()) };
         batch.check_names(&name)?;
-        let mut existing = Existing::new();
-        for record in batch.names() {
-            let start: String = form_urlencoded::byte_serialize(record.as_bytes()).collect();
-            let list = format!("{PATH}/hostedzone/{zone}/rrset?name={start}&maxitems=100");
-            if let Some(root) = self.read(&list).await {
-                batch::collect(&root, record, &mut existing);
-            }
-        }
+        let existing = self.existing(zone, &batch.names()).await;
         batch.check_cname(&name, existing)
+    }
+
+    /// What there is at these names: each asked for, or the whole zone where they are many.
+    async fn existing(&self, zone: &str, names: &BTreeSet<&str>) -> Existing {
+        const MANY: usize = 20;
+        let mut existing = Existing::new();
+        let list = |start: &str, more: &str| {
+            let start: String = form_urlencoded::byte_serialize(start.as_bytes()).collect();
+            format!("{PATH}/hostedzone/{zone}/rrset?name={start}{more}")
+        };
+        if names.len() <= MANY {
+            for name in names {
+                if let Some(root) = self.read(&list(name, "&maxitems=100")).await {
+                    batch::collect(&root, &BTreeSet::from([*name]), &mut existing);
+                }
+            }
+            return existing;
+        }
+        let mut next = format!("{PATH}/hostedzone/{zone}/rrset?maxitems=300");
+        while let Some(root) = self.read(&next).await {
+            batch::collect(&root, names, &mut existing);
+            let text = |field| root.text_at(&[field]).unwrap_or_default();
+            if text("IsTruncated") != "true" {
+                break;
+            }
+            let more = [
+                ("type", text("NextRecordType")),
+                ("identifier", text("NextRecordIdentifier")),
+            ];
+            let more = more.iter().filter(|(_, value)| !value.is_empty());
+            let more: String = more.map(|(key, value)| format!("&{key}={value}")).collect();
+            next = list(text("NextRecordName"), &format!("{more}&maxitems=300"));
+        }
+        existing
     }
 
     /// `MAX_RRSETS_BY_ZONE` as it is unless AWS has raised it.

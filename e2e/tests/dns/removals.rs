@@ -64,11 +64,14 @@ async fn all_objects_gone_at_once() -> Result<()> {
     .await?;
     assert_eq!(stage.testbed.gate.writes().len(), 0);
     assert_eq!(stage.records().await?, wanted);
-    let events = stage.events("app-0").await?;
     let told = |(reason, note): &(String, String)| {
         reason == "RemovalWithheld" && note.contains("removes 30 of 30")
     };
-    assert!(events.iter().any(told), "{events:?}");
+    eventually("an Event", async || {
+        let events = stage.events("app-0").await?;
+        Ok(events.iter().any(told).then_some(()))
+    })
+    .await?;
     let (_, plan) = process.admin_page("/plan").await?;
     assert_eq!(plan.matches("! - record-set").count(), 60, "{plan}");
     Ok(())
@@ -196,7 +199,8 @@ async fn a_watch_that_breaks_and_begins_again() -> Result<()> {
     let text = std::fs::read_to_string(stage.testbed.kubeconfig())?;
     let server = text
         .lines()
-        .find_map(|line| line.trim().strip_prefix("server: https://"))
+        .find_map(|line| Some(line.split_once("server:")?.1.trim_matches([' ', '"', ','])))
+        .and_then(|url| url.strip_prefix("https://"))
         .context("the server in the kubeconfig")?;
     let cable = Cable::to(server.to_owned()).await?;
     let kubeconfig = stage.testbed.scratch()?.join("kubeconfig");

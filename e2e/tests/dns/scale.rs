@@ -16,7 +16,7 @@ const HALF_AN_HOUR: Duration = Duration::from_secs(12);
 /// A zone of 10,000 record sets, those of `count` hosts ours.
 async fn a_full_zone(stage: &Stage, count: usize) -> Result<()> {
     let ours = hosts_of_external_dns("example.org", "default", count)?;
-    let others = hosts_of_external_dns("others.example.org", "another", 2800)?;
+    let others = hosts_of_external_dns("others.example.org", "another", 2840)?;
     let all = ours.iter().chain(&others);
     let mut records: Vec<_> = all.flat_map(|host| host.records.clone()).collect();
     // Two are the zone's own.

@@ -172,18 +172,17 @@ impl Change {
     }
 }
 
-/// Adds the record sets of a listing that have the name.
-pub(super) fn collect(listing: &Element, name: &str, existing: &mut Existing) {
+/// Adds the record sets of a listing that have one of the names.
+pub(super) fn collect(listing: &Element, names: &BTreeSet<&str>, existing: &mut Existing) {
     let sets = listing
         .child("ResourceRecordSets")
         .map(|sets| sets.children.as_slice());
     for set in sets.unwrap_or_default() {
         let text = |field| set.text_at(&[field]).unwrap_or_default();
-        if absolute(text("Name")).replace("\\052", "*") == name {
-            existing
-                .entry(name.to_owned())
-                .or_default()
-                .insert((text("Type").to_owned(), text("SetIdentifier").to_owned()));
+        let name = absolute(text("Name")).replace("\\052", "*");
+        if names.contains(name.as_str()) {
+            let entry = (text("Type").to_owned(), text("SetIdentifier").to_owned());
+            existing.entry(name).or_default().insert(entry);
         }
     }
 }
