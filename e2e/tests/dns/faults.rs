@@ -204,8 +204,8 @@ async fn a_zone_may_have_a_role_of_its_own() -> Result<()> {
         .gate
         .fault(Fault::denied("GetHostedZone").always());
     stage.delete("web").await?;
-    let gone = format!("--zone-role=ZGONE=arn:aws:iam::210987654321:role/dns");
-    let finished = stage.once(&["--policy=sync", &gone]).await?;
+    let gone = "--zone-role=ZGONE=arn:aws:iam::210987654321:role/dns";
+    let finished = stage.once(&["--policy=sync", gone]).await?;
     assert_eq!(finished.code, Some(1), "{finished}");
     assert!(finished.stderr.contains("zone ZGONE"), "{finished}");
     assert_eq!(stage.records().await?, [""; 0]);

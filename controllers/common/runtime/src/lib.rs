@@ -40,9 +40,7 @@ pub use args::{
     CommonArgs, ControllerArgs, ListenAddress, LogFormat, LogLevel, PlanFormat, Problems,
     parse_args, read_args,
 };
-pub use aws::{
-    Aws, CallMetrics, ImdsClient, ImdsError, aws_message, error_class, http_client,
-};
+pub use aws::{Aws, CallMetrics, ImdsClient, ImdsError, aws_message, error_class, http_client};
 pub use connect::{connect, connect_to, install_crypto};
 pub use controller::{Controller, Setup, main};
 pub use error::{Exit, Failure, Outcome, RunError, StartError};
