@@ -210,7 +210,7 @@ pub(crate) struct RecordArgs {
 /// How Route 53 is called.
 #[derive(Debug, clap::Args)]
 pub(crate) struct AwsArgs {
-    /// Most requests a second to Route 53. AWS allows an account five, for everybody in it together: a quarter of
+    /// Most requests a second to Route 53. AWS allows an account five, for everybody in it together: a fifth of
     /// this is used at first, and more only while much has to be done and AWS does not throttle.
     #[arg(long, value_name = "NUMBER", default_value = "4")]
     pub(crate) aws_api_rate: String,

@@ -197,13 +197,11 @@ impl Cable {
 async fn a_watch_that_breaks_and_begins_again() -> Result<()> {
     let (stage, wanted) = thirty().await?;
     let text = std::fs::read_to_string(stage.testbed.kubeconfig())?;
-    let server = text
-        .lines()
-        .find_map(|line| Some(line.split_once("server:")?.1.trim_matches([' ', '"', ','])))
-        .and_then(|url| url.strip_prefix("https://"))
-        .context("the server in the kubeconfig")?;
+    let (_, server) = text.split_once("https://").context("the server")?;
+    let server = server.split('\'').next().unwrap_or_default();
     let cable = Cable::to(server.to_owned()).await?;
-    let kubeconfig = stage.testbed.scratch()?.join("kubeconfig");
+    // Beside the other one, whose certificates it names.
+    let kubeconfig = stage.testbed.kubeconfig().with_file_name("by-cable");
     std::fs::write(&kubeconfig, text.replace(server, &cable.address))?;
     let args = [
         &SOURCE[..],

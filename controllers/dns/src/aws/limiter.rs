@@ -11,9 +11,9 @@ use crate::config::Rate;
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 /// The share of the rate that is used before it is known that more is free. The
-/// account's five calls a second are everybody's: at four calls a second that
-/// is one, so that a few controllers that know nothing of each other fit.
-const FAIR_SHARE: f64 = 0.25;
+/// account's five calls a second are everybody's: of four calls a second that
+/// is not quite one, so that a few controllers that know nothing of each other fit.
+const FAIR_SHARE: f64 = 0.2;
 /// As long as no more calls than this were taken in a row, the rate stays.
 const SHORT_WORK: u32 = 30;
 /// Then it grows by a part of the whole rate, each time after so many calls.
@@ -143,7 +143,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn calls_are_spaced_and_never_come_in_bursts() {
-        let limiter = limiter(16_000);
+        let limiter = limiter(20_000);
         sleep(Duration::from_secs(60)).await;
         let times = calls(&limiter, 5).await;
         let near = |(found, wanted): (&u128, u128)| found.abs_diff(wanted) <= 5;
