@@ -109,10 +109,8 @@ proptest! {
     fn what_is_not_ours_is_not_touched(snapshot in arb_snapshot(), observed in arb_observed(), flags in arb_flags()) {
         let (decision, _) = decide(&snapshot, &observed, &config(&flags), Duration::from_secs(300));
         let zone = &observed.records[&ZoneId::new("Z1")];
-        let handed_over = |name: &DnsName| {
-            let asked = snapshot.ingresses.iter().flat_map(|ingress| &ingress.rule_hosts);
-            flags["adopt-from-owner"] == "other" && asked.into_iter().any(|host| host == name.as_str())
-        };
+        let (asked, _) = dns_core::desired(&snapshot, &config(&flags));
+        let handed_over = |name: &DnsName| flags["adopt-from-owner"] == "other" && asked.names.contains_key(name);
         for step in decision.plan.active() {
             let before = match &step.action.verb {
                 Verb::Create(record) => {
