@@ -29,6 +29,7 @@ from werkzeug.wrappers import Request, Response
 import certificates
 import ec2
 import elbv2
+import waf
 from settings import SETTINGS
 
 REGION = "eu-central-1"
@@ -101,7 +102,7 @@ def warm_up(port: int) -> None:
 
 def main() -> None:
     port = int(sys.argv[1])
-    for service in (ec2, elbv2, certificates):
+    for service in (ec2, elbv2, certificates, waf):
         service.correct()
     launcher = Launcher()
     server = make_server(

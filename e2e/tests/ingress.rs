@@ -6,6 +6,8 @@ mod certificates;
 mod discovery;
 #[path = "ingress/drift.rs"]
 mod drift;
+#[path = "ingress/features.rs"]
+mod features;
 #[path = "ingress/packing.rs"]
 mod packing;
 #[path = "ingress/reading.rs"]
@@ -517,7 +519,7 @@ async fn killed_after_every_call_of_a_creation() -> Result<()> {
         report.end_state
     );
     let writes = report.calls.iter().filter(|call| call.is_write()).count();
-    assert_eq!(writes, 6, "{:?}", report.calls);
+    assert_eq!(writes, 7, "{:?}", report.calls);
     Ok(())
 }
 
@@ -620,7 +622,7 @@ async fn every_wrong_flag_is_said_in_a_line_of_its_own() -> Result<()> {
     let testbed = Testbed::acquire().await?;
     let wrong = [
         "--ip-addr-type=ipv6",
-        "--load-balancer-type=network",
+        "--load-balancer-type=classic",
         "--max-certs-alb=25",
         "--ssl-policy=modern",
     ];

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use ingress_core::{Action, Observed};
 use isthmus_core::{Action as _, Effect, ObjectRef, Ownership, Plan};
 
-use crate::aws::LoadBalancing;
+use crate::aws::{Firewall, LoadBalancing};
 use crate::error::AwsError;
 use arns::Arns;
 
@@ -28,7 +28,7 @@ pub(crate) async fn apply(
     plan: &Plan<Action>,
     observed: &Observed,
     ownership: &Ownership,
-    elb: &impl LoadBalancing,
+    (elb, waf): (&impl LoadBalancing, &impl Firewall),
     may_call: impl Fn() -> bool,
 ) -> Applied {
     let mut applied = Applied::default();
@@ -43,7 +43,7 @@ pub(crate) async fn apply(
             break;
         }
         applied.calls += 1;
-        match arns.carry_out(&step.action.operation, elb).await {
+        match arns.carry_out(&step.action.operation, elb, waf).await {
             Ok(()) => {}
             Err(error) if is_in_use(&step.action, &error) => applied.in_use.push(error),
             Err(error) => {

@@ -1,6 +1,10 @@
 //! The flags of kube-ingress-aws-controller, and a few of our own.
 
+mod features;
+
 use isthmus_core::GoDuration;
+
+pub(crate) use features::{DenialArgs, NlbArgs};
 
 /// The flags of `isthmus-ingress`.
 #[derive(Debug, clap::Args)]
@@ -13,6 +17,10 @@ pub(crate) struct Args {
     pub(crate) load_balancer: LoadBalancerArgs,
     #[command(flatten)]
     pub(crate) target: TargetArgs,
+    #[command(flatten)]
+    pub(crate) nlb: NlbArgs,
+    #[command(flatten)]
+    pub(crate) denial: DenialArgs,
     #[command(flatten)]
     pub(crate) rest: RestArgs,
 }
@@ -93,7 +101,7 @@ pub(crate) struct LoadBalancerArgs {
     #[arg(long, value_name = "TYPE", default_value = "ipv4", value_parser = ["ipv4", "dualstack"])]
     pub(crate) ip_addr_type: String,
 
-    /// Type where an Ingress does not say. Only application is supported yet.
+    /// Type where an Ingress does not say: application or network. One that is internal, or asks for a security group or a web ACL, gets an application load balancer.
     #[arg(long, value_name = "TYPE", default_value = "application", value_parser = ["application", "network"])]
     pub(crate) load_balancer_type: String,
 
@@ -109,7 +117,7 @@ pub(crate) struct LoadBalancerArgs {
     #[arg(long, value_name = "DURATION", default_value = "6m")]
     pub(crate) min_load_balancer_age: GoDuration,
 
-    /// Answer on port 80 with a redirect to HTTPS.
+    /// Answer on port 80 of application load balancers with a redirect to HTTPS.
     #[arg(long)]
     pub(crate) redirect_http_to_https: bool,
 
@@ -134,7 +142,7 @@ pub(crate) struct LoadBalancerArgs {
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Targets")]
 pub(crate) struct TargetArgs {
-    /// What load balancers send requests to: HostPort (the instances of the Nodes). Legacy means the same; AWSCNI is not supported yet.
+    /// What load balancers send requests to: HostPort (the instances of the Nodes) or AWSCNI (the addresses of pods). Legacy means HostPort.
     #[arg(long, value_name = "MODE", default_value = "HostPort", value_parser = ["HostPort", "AWSCNI", "Legacy"])]
     pub(crate) target_access_mode: String,
 
@@ -142,9 +150,30 @@ pub(crate) struct TargetArgs {
     #[arg(long, value_name = "SELECTOR", default_value = "")]
     pub(crate) target_node_selector: String,
 
+    /// The instances, by filters of EC2 in place of Nodes: name=value,value, separated by spaces, such as tag:role=worker.
+    #[arg(
+        long,
+        value_name = "FILTERS",
+        default_value = "",
+        env = "CUSTOM_FILTERS"
+    )]
+    pub(crate) custom_filters: String,
+
+    /// The namespace of the pods of AWSCNI.
+    #[arg(long, value_name = "NAMESPACE", default_value = "kube-system")]
+    pub(crate) target_cni_namespace: String,
+
+    /// The labels of the pods of AWSCNI, which needs them.
+    #[arg(long, value_name = "SELECTOR", default_value = "")]
+    pub(crate) target_cni_pod_labelselector: String,
+
     /// Port of the targets.
     #[arg(long, value_name = "PORT", default_value_t = 9999, value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) target_port: u16,
+
+    /// Another port of the targets for what came in on port 80 of an application load balancer. 0: --target-port.
+    #[arg(long, value_name = "PORT", default_value_t = 0)]
+    pub(crate) alb_http_target_port: u16,
 
     /// Speak HTTPS to the targets.
     #[arg(long)]
@@ -216,80 +245,6 @@ pub(crate) struct RestArgs {
     /// Without effect.
     #[arg(long)]
     pub(crate) disable_instrumented_http_client: bool,
-
-    /// Not supported yet.
-    #[arg(
-        long,
-        value_name = "FILTERS",
-        default_value = "",
-        env = "CUSTOM_FILTERS"
-    )]
-    pub(crate) custom_filters: String,
-
-    /// For AWSCNI only.
-    #[arg(long, value_name = "NAMESPACE", default_value = "kube-system")]
-    pub(crate) target_cni_namespace: String,
-
-    /// For AWSCNI only.
-    #[arg(long, value_name = "SELECTOR", default_value = "")]
-    pub(crate) target_cni_pod_labelselector: String,
-
-    /// Not supported yet: another port for requests that came on port 80.
-    #[arg(long, value_name = "PORT", default_value_t = 0)]
-    pub(crate) alb_http_target_port: u16,
-
-    /// Not supported yet: the same for network load balancers.
-    #[arg(long, value_name = "PORT", default_value_t = 0)]
-    pub(crate) nlb_http_target_port: u16,
-
-    /// For network load balancers only, 2 to 10.
-    #[arg(long, value_name = "NUMBER", default_value_t = 3)]
-    pub(crate) nlb_healthy_threshold_count: u32,
-
-    /// For network load balancers only.
-    #[arg(
-        long,
-        value_name = "POLICY",
-        default_value = "any_availability_zone",
-        value_parser = [
-            "any_availability_zone",
-            "availability_zone_affinity",
-            "partial_availability_zone_affinity",
-        ],
-    )]
-    pub(crate) nlb_zone_affinity: String,
-
-    /// For network load balancers only.
-    #[arg(long)]
-    pub(crate) nlb_cross_zone: bool,
-
-    /// For network load balancers only.
-    #[arg(long)]
-    pub(crate) nlb_http_enabled: bool,
-
-    /// Not supported yet: refuse requests for --internal-domains.
-    #[arg(long)]
-    pub(crate) deny_internal_domains: bool,
-
-    /// For --deny-internal-domains only; repeatable.
-    #[arg(long, value_name = "PATTERN", default_value = "*.cluster.local")]
-    pub(crate) internal_domains: Vec<String>,
-
-    /// For --deny-internal-domains only.
-    #[arg(long, value_name = "TEXT", default_value = "Unauthorized")]
-    pub(crate) deny_internal_domains_response: String,
-
-    /// For --deny-internal-domains only.
-    #[arg(long, value_name = "TYPE", default_value = "text/plain")]
-    pub(crate) deny_internal_domains_response_content_type: String,
-
-    /// For --deny-internal-domains only.
-    #[arg(long, value_name = "CODE", default_value_t = 401)]
-    pub(crate) deny_internal_domains_response_status_code: u16,
-
-    /// Not supported yet: a web ACL on every load balancer.
-    #[arg(long, value_name = "ID", default_value = "")]
-    pub(crate) aws_waf_web_acl_id: String,
 
     /// Not supported yet: a ConfigMap with alarms.
     #[arg(long, value_name = "NAMESPACE/NAME", default_value = "")]

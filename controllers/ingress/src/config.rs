@@ -2,14 +2,17 @@
 
 mod bundle;
 mod check;
+mod features;
 mod rest;
 
 use std::time::Duration;
 
+use ingress_core::Ec2Filter;
 use isthmus_core::Ownership;
 use isthmus_runtime::{CommonArgs, Problems};
 
 use crate::args::Args;
+use crate::watch::TargetPods;
 use check::Check;
 use rest::without_effect;
 
@@ -28,6 +31,10 @@ pub(crate) struct Config {
     pub(crate) cluster_id: Option<String>,
     /// `--vpc-id`.
     pub(crate) vpc: Option<String>,
+    /// `CUSTOM_FILTERS`.
+    pub(crate) instance_filters: Option<Vec<Ec2Filter>>,
+    /// The pods of `--target-access-mode=AWSCNI`.
+    pub(crate) pods: Option<TargetPods>,
     /// What was accepted and has no effect, a line each.
     pub(crate) without_effect: Vec<String>,
     controller_id: String,
@@ -60,7 +67,9 @@ pub(crate) fn config(args: &Args, common: &CommonArgs, problems: &mut Problems) 
     );
     check.cluster_id(common.cluster_id.as_deref());
     check.vpc(args.load_balancer.vpc_id.as_deref());
-    check.unsupported(args);
+    check.rest(args);
+    let instance_filters = check.instance_filters(&args.target);
+    let pods = check.target_pods(&args.target);
     let certificate_tag = check.certificate_tag(&args.certificates.cert_filter_tag);
     let authorities = check.authorities(&args.certificates.cert_ca_bundle);
     let decisions = check.decisions(args);
@@ -72,6 +81,8 @@ pub(crate) fn config(args: &Args, common: &CommonArgs, problems: &mut Problems) 
         certificate_tag,
         cluster_id: common.cluster_id.clone(),
         vpc: args.load_balancer.vpc_id.clone(),
+        instance_filters: instance_filters.filter(|_| pods.is_none()),
+        pods,
         without_effect: without_effect(args),
         controller_id: args.load_balancer.controller_id.clone(),
         decisions,

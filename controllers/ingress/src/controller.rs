@@ -13,13 +13,14 @@ use jiff::Timestamp;
 
 use crate::apply::{Applied, apply};
 use crate::args::Args;
-use crate::aws::{Account, Acm, Ec2, Elb, Iam, Vpc};
+use crate::aws::{Account, Acm, Ec2, Elb, Iam, Vpc, Waf};
 use crate::certificates::CertificateList;
 use crate::config::{self, Config};
 use crate::decided::Decided;
 use crate::error::Retries;
 use crate::metrics::IngressMetrics;
 use crate::observe::{Depth, Memory, Scope};
+use crate::selected::Selected;
 use crate::trust::Trust;
 use crate::watch::Stores;
 use crate::{discover, report, status};
@@ -42,6 +43,7 @@ pub(crate) struct IngressController {
     stores: Stores,
     elb: Elb,
     account: Account,
+    waf: Waf,
     ec2: Ec2,
     metrics: IngressMetrics,
     remembered: tokio::sync::Mutex<Remembered>,
@@ -71,6 +73,8 @@ impl Missing {
 struct Remembered {
     certificates: CertificateList,
     network: Option<ingress_core::Network>,
+    /// The instances that `CUSTOM_FILTERS` selects, and the Nodes when they were read.
+    instances: Option<Selected>,
     memory: Memory,
     retries: Retries,
     /// What was asked for when it was in order.
@@ -113,10 +117,11 @@ impl Controller for IngressController {
         let trust = Trust::load(&config.authorities);
         let decisions = discover::decisions(&config, &aws.imds, &ec2).await?;
         Ok(Self {
-            stores: Stores::watch(&mut setup.watches, &setup.kube),
+            stores: Stores::watch(&mut setup.watches, &setup.kube, config.pods.as_ref()),
             elb: Elb::new(&aws),
             account: Account::new(Acm::new(&aws), Iam::new(&aws), trust),
             metrics: IngressMetrics::new(&setup.metrics),
+            waf: Waf::new(&aws),
             ec2,
             once: setup.controller.once,
             config,
@@ -160,7 +165,10 @@ impl Controller for IngressController {
         }
         let Decided { desired, plan, .. } = &decided;
         report::put_back(run, remembered.settled.drift(desired, plan));
-        remembered.settled.note(desired, plan);
+        // What takes over when it is healthy is asked for and no drift.
+        if decided.warming.is_empty() {
+            remembered.settled.note(desired, plan);
+        }
         let applied = self.apply(run, &decided, &mut remembered.memory).await;
         failures.extend(self.failures(run, &applied, &mut remembered.retries));
         let written = status::write(run, &decided.statuses.changes);
@@ -195,11 +203,24 @@ impl IngressController {
         if run.full || remembered.network.is_none() {
             self.network(run, remembered, failures).await?;
         }
-        Ok(Snapshot {
+        let mut snapshot = Snapshot {
             certificates: remembered.certificates.list().to_vec(),
             network: remembered.network.clone().unwrap_or_default(),
             ..self.stores.snapshot()
-        })
+        };
+        if let Some(filters) = &self.config.instance_filters {
+            let read = Selected::refresh(
+                &mut remembered.instances,
+                (&self.ec2, filters),
+                (&self.decisions.vpc, &snapshot.nodes),
+                run.full,
+            );
+            let failed = run.step("instances", read).await;
+            failures.extend(failed.map(|error| error.failure("instances")));
+            let selected = remembered.instances.as_ref();
+            snapshot.instances = Some(selected.map(Selected::ids).unwrap_or_default());
+        }
+        Ok(snapshot)
     }
 
     /// Reads the VPC. When that fails, what is known of it stays.
@@ -235,8 +256,9 @@ impl IngressController {
         let scope = Scope {
             ownership: &self.decisions.ownership,
             vpc: &self.decisions.vpc,
+            rules: self.decisions.denial.is_some(),
         };
-        let read = memory.refresh(&self.elb, scope, depth).await;
+        let read = memory.refresh((&self.elb, &self.waf), scope, depth).await;
         read.map_err(|error| error.run_error("observe"))
     }
 
@@ -317,9 +339,13 @@ impl IngressController {
         memory.forget(decided.touches());
         let observed = memory.observed();
         let ownership = &self.decisions.ownership;
-        let carried_out = apply(&decided.plan, observed, ownership, &self.elb, || {
-            run.may_call()
-        });
+        let carried_out = apply(
+            &decided.plan,
+            observed,
+            ownership,
+            (&self.elb, &self.waf),
+            || run.may_call(),
+        );
         run.step("apply", carried_out).await
     }
 
@@ -349,7 +375,8 @@ impl IngressController {
         remembered: &mut Remembered,
         failures: &[Failure],
     ) -> Option<Duration> {
-        let unhealthy = decided.unhealthy_groups();
+        let mut unhealthy = decided.unhealthy_groups();
+        unhealthy.extend(decided.warming.iter().cloned());
         let waits = [
             (applied.calls > 0 && applied.failed.is_empty()).then_some(AT_ONCE),
             (!decided.statuses.changes.is_empty()).then_some(AT_ONCE),

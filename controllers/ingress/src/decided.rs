@@ -40,6 +40,8 @@ pub(crate) struct Decided {
     pub(crate) statuses: Statuses,
     /// Why names stay in statuses, and in which.
     pub(crate) kept_names: Option<(Withheld, Vec<ObjectRef>)>,
+    /// Target groups that take the place of others when they have a healthy target.
+    pub(crate) warming: BTreeSet<String>,
     /// How long until something has been kept long enough.
     pub(crate) wake: Option<Duration>,
 }
@@ -63,6 +65,7 @@ impl Decided {
             kept_names: check_statuses(&mut statuses, limit),
             statuses,
             wake: planned.wake.map(until),
+            warming: planned.warming,
             plan: planned.plan,
             desired,
             now,

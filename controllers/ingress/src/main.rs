@@ -14,6 +14,7 @@ mod metrics;
 mod observe;
 mod report;
 mod routegroup;
+mod selected;
 mod status;
 mod trust;
 mod watch;

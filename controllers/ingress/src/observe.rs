@@ -6,15 +6,16 @@
 //! waited for and what a step is about to change: at rest that is nothing.
 
 mod reader;
+mod web_acls;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use ingress_core::Observed;
+use ingress_core::{Observed, is_ours};
 use isthmus_core::Ownership;
 use isthmus_runtime::Failure;
 
-use crate::aws::{LoadBalancing, Result};
+use crate::aws::{Firewall, LoadBalancing, Result};
 use crate::decided::Reliance;
 use crate::error::AwsError;
 use reader::{Outdated, Reader};
@@ -56,6 +57,10 @@ pub(crate) struct Memory {
     fresh: Fresh,
     /// What could not be read the last time, and why.
     unread: BTreeMap<String, AwsError>,
+    /// The web ACLs that could not be read the last time.
+    unread_acls: Vec<AwsError>,
+    /// Whether rules of ours were seen, which may have to go.
+    rules_seen: bool,
 }
 
 #[derive(Debug, Default)]
@@ -71,6 +76,9 @@ pub(crate) struct Scope<'a> {
     pub(crate) ownership: &'a Ownership,
     /// Resources in other VPCs are nobody's here; only their names count.
     pub(crate) vpc: &'a str,
+    /// Whether there should be rules. They are read once in any case, since an
+    /// earlier start may have had other flags.
+    pub(crate) rules: bool,
 }
 
 impl Memory {
@@ -84,7 +92,8 @@ impl Memory {
             message: format!("{name}: {error}"),
             ..error.failure("observe")
         };
-        self.unread.iter().map(failure).collect()
+        let acls = self.unread_acls.iter().map(|e| e.failure("observe"));
+        self.unread.iter().map(failure).chain(acls).collect()
     }
 
     /// What could not be read, and why: no step may touch it.
@@ -152,16 +161,21 @@ impl Memory {
     /// load balancer or target group cannot, that one alone is [`Self::unread`].
     pub(crate) async fn refresh(
         &mut self,
-        elb: &impl LoadBalancing,
-        scope: Scope<'_>,
+        (elb, waf): (&impl LoadBalancing, &impl Firewall),
+        mut scope: Scope<'_>,
         depth: Depth,
     ) -> Result<()> {
+        scope.rules |= self.rules_seen || !self.listed;
         let now = Instant::now();
         let reader = Reader { elb, scope };
         let outdated = self.outdated(depth, now);
         if outdated.needs_lists() {
             let read = reader.everything(&self.observed, &outdated).await?;
+            let whole = read.whole.clone();
             self.take(read, depth, now);
+            self.rules_seen |= has_rules(&self.observed, scope.ownership);
+            let outdated = |name: &str| whole.contains(name);
+            self.unread_acls = web_acls::read(waf, scope, &mut self.observed, outdated).await;
         } else if self.provisioning {
             let active = reader.states(&mut self.observed).await?;
             self.waiting.extend(active);
@@ -262,6 +276,16 @@ impl Memory {
         }
         Ok(())
     }
+}
+
+fn has_rules(observed: &Observed, ownership: &Ownership) -> bool {
+    let mut listeners = observed
+        .our_load_balancers(ownership)
+        .flat_map(|(_, balancer)| balancer.listeners.values());
+    listeners.any(|listener| {
+        let mut rules = listener.rules.values();
+        rules.any(|rule| is_ours(ownership, &rule.tags))
+    })
 }
 
 #[cfg(test)]

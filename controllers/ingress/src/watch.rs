@@ -3,7 +3,7 @@
 use ingress_core as core;
 use isthmus_core::ObjectRef;
 use isthmus_runtime::{LastingStore, Watches, watcher_config};
-use k8s_openapi::api::core::v1::Node;
+use k8s_openapi::api::core::v1::{Node, Pod, PodCondition, PodStatus};
 use k8s_openapi::api::networking::v1::{Ingress, IngressClass, IngressStatus};
 use kube::runtime::reflector::Store;
 use kube::{Api, Client};
@@ -24,11 +24,26 @@ pub(crate) struct Stores {
     /// Clusters without skipper have no such kind.
     route_groups: LastingStore<RouteGroup>,
     nodes: Store<Node>,
+    pods: Option<Store<Pod>>,
+}
+
+/// Which pods are targets: `--target-cni-namespace` and `--target-cni-pod-labelselector`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct TargetPods {
+    pub(crate) namespace: String,
+    pub(crate) selector: String,
 }
 
 impl Stores {
-    pub(crate) fn watch(watches: &mut Watches, client: &Client) -> Self {
+    /// Pods are watched only where they are targets, and only those.
+    pub(crate) fn watch(watches: &mut Watches, client: &Client, pods: Option<&TargetPods>) -> Self {
+        let pods = pods.map(|pods| {
+            let api = Api::namespaced(client.clone(), &pods.namespace);
+            let config = watcher_config().labels(&pods.selector);
+            watches.add("Pod", api, config, slim_pod)
+        });
         Self {
+            pods,
             ingresses: watches.add(
                 "Ingress",
                 Api::all(client.clone()),
@@ -66,8 +81,57 @@ impl Stores {
                 .iter()
                 .map(|object| node(object))
                 .collect(),
+            pods: match &self.pods {
+                Some(pods) => pods.state().iter().map(|object| pod(object)).collect(),
+                None => Vec::new(),
+            },
             ..core::Snapshot::default()
         }
+    }
+}
+
+fn slim_pod(pod: &mut Pod) {
+    pod.metadata.managed_fields = None;
+    pod.metadata.annotations = None;
+    pod.metadata.labels = None;
+    pod.spec = None;
+    if let Some(status) = &mut pod.status {
+        *status = PodStatus {
+            pod_ip: status.pod_ip.take(),
+            phase: status.phase.take(),
+            conditions: status.conditions.take().map(only_ready),
+            ..PodStatus::default()
+        };
+    }
+}
+
+/// The condition `Ready`, without the times that change with each check.
+fn only_ready(conditions: Vec<PodCondition>) -> Vec<PodCondition> {
+    let ready = conditions.into_iter().filter(|c| c.type_ == "Ready");
+    ready
+        .map(|condition| PodCondition {
+            type_: condition.type_,
+            status: condition.status,
+            ..PodCondition::default()
+        })
+        .collect()
+}
+
+fn pod(object: &Pod) -> core::Pod {
+    let status = object.status.as_ref();
+    let ended = status
+        .and_then(|status| status.phase.as_deref())
+        .is_some_and(|phase| matches!(phase, "Succeeded" | "Failed"));
+    let conditions = status.and_then(|status| status.conditions.as_ref());
+    let mut conditions = conditions.into_iter().flatten();
+    core::Pod {
+        name: object.metadata.name.clone().unwrap_or_default(),
+        // Another pod may have the address of one that has ended.
+        ip: status
+            .and_then(|status| status.pod_ip.clone())
+            .filter(|ip| !ip.is_empty() && !ended),
+        ready: conditions.any(|c| c.type_ == "Ready" && c.status == "True"),
+        deleting: object.metadata.deletion_timestamp.is_some(),
     }
 }
 
@@ -216,5 +280,36 @@ mod tests {
         assert_eq!(found.provider_id.as_deref(), Some("aws:///a/i-1"));
         assert_eq!(found.taints, ["t"]);
         assert!(found.deleting);
+    }
+
+    #[test]
+    fn a_pod_keeps_its_address_and_its_readiness() {
+        let read = |object: serde_json::Value| {
+            let mut object: Pod = serde_json::from_value(object).unwrap();
+            slim_pod(&mut object);
+            assert_eq!(object.spec, None);
+            pod(&object)
+        };
+        let status = |phase: &str, ready: &str| {
+            json!({
+                "phase": phase, "podIP": "10.0.0.1", "hostIP": "10.0.0.9",
+                "conditions": [
+                    {"type": "ContainersReady", "status": "True"},
+                    {"type": "Ready", "status": ready, "lastTransitionTime": "2026-11-01T00:00:00Z"},
+                ],
+            })
+        };
+        let metadata = json!({"name": "a", "labels": {"a": "b"}});
+        let found = read(
+            json!({"metadata": metadata, "spec": {"containers": []}, "status": status("Running", "True")}),
+        );
+        assert_eq!(found.ip.as_deref(), Some("10.0.0.1"));
+        assert!(found.ready && !found.deleting);
+        let unready = read(json!({"metadata": metadata, "status": status("Running", "False")}));
+        assert!(!unready.ready);
+        let ended = read(json!({"metadata": metadata, "status": status("Succeeded", "False")}));
+        assert_eq!(ended.ip, None);
+        let going = json!({"name": "a", "deletionTimestamp": "2026-11-01T00:00:00Z"});
+        assert!(read(json!({"metadata": going})).deleting);
     }
 }

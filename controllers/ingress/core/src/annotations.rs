@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use isthmus_core::{AnnotationError, Annotations};
 
-use crate::{Arn, IpAddressType, LoadBalancerType, Scheme, SecurityGroupId, SslPolicy};
+use crate::{
+    Arn, IpAddressType, LoadBalancerType, Scheme, SecurityGroupId, SslPolicy, WebAcl, WebAclChoice,
+};
 
 const PREFIX: &str = "zalando.org/aws-load-balancer-";
 const SCHEME: &str = "zalando.org/aws-load-balancer-scheme";
@@ -21,10 +23,14 @@ const WAF: &str = "zalando.org/aws-waf-web-acl-id";
 const IP_ADDRESS_TYPE: &str = "alb.ingress.kubernetes.io/ip-address-type";
 
 /// What an Ingress gets where it does not say.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Defaults {
     /// `--ip-addr-type`.
     pub ip_address_type: IpAddressType,
+    /// `--load-balancer-type`.
+    pub kind: LoadBalancerType,
+    /// `--aws-waf-web-acl-id`.
+    pub web_acl: Option<WebAcl>,
 }
 
 /// What an Ingress asks of its load balancer.
@@ -46,6 +52,8 @@ pub struct Settings {
     pub ssl_policy: Option<SslPolicy>,
     /// A certificate instead of those found by host.
     pub certificate: Option<Arn>,
+    /// A web ACL other than the default one; [`WebAclChoice::Default`] on an NLB, which has none.
+    pub web_acl: WebAclChoice,
 }
 
 /// Reads the annotations of one Ingress.
@@ -56,11 +64,11 @@ pub struct Settings {
 /// annotations and is none: a typo in `scheme` must never make a load balancer public.
 pub fn settings(
     map: &BTreeMap<String, String>,
-    defaults: Defaults,
+    defaults: &Defaults,
 ) -> Result<Settings, Vec<AnnotationError>> {
     let mut read = Annotations::new(Some(map));
     let scheme = read.one_of(SCHEME, &Scheme::NAMES);
-    let kind = load_balancer_type(&mut read);
+    let annotated_kind = read.one_of(TYPE, &LoadBalancerType::NAMES);
     let ip_address_type = read.one_of(IP_ADDRESS_TYPE, &IpAddressType::NAMES);
     let shared = read.boolean(SHARED);
     let http2 = read.boolean(HTTP2);
@@ -73,33 +81,64 @@ pub fn settings(
         "the ARN of a certificate of ACM or IAM",
         Arn::certificate,
     );
-    if let Some(acl) = read.get(WAF).filter(|acl| !acl.is_empty()) {
-        read.reject(WAF, acl, "no value: web ACLs are not supported yet");
-    }
+    let web_acl = web_acl(&mut read);
+    let kind = load_balancer_type(&mut read, annotated_kind, scheme, defaults);
     reject_unknown(&mut read, map);
     read.finish()?;
     Ok(Settings {
         scheme: scheme.unwrap_or(Scheme::InternetFacing),
-        kind: kind.unwrap_or(LoadBalancerType::Application),
+        kind,
         ip_address_type: ip_address_type.unwrap_or(defaults.ip_address_type),
         shared: shared.unwrap_or(true),
         http2: http2.unwrap_or(true),
         security_group,
         ssl_policy,
         certificate,
+        web_acl: match kind {
+            LoadBalancerType::Application => WebAclChoice::new(web_acl, defaults.web_acl.as_ref()),
+            LoadBalancerType::Network => WebAclChoice::Default,
+        },
     })
 }
 
-fn load_balancer_type(read: &mut Annotations<'_>) -> Option<LoadBalancerType> {
-    if read.get(TYPE) == Some("nlb") {
-        read.reject(
-            TYPE,
-            "nlb",
-            "alb; network load balancers are not supported yet",
-        );
-        return None;
+/// What the annotation says of a web ACL: nothing, none, or which.
+fn web_acl(read: &mut Annotations<'_>) -> Option<Option<WebAcl>> {
+    let text = read.get(WAF)?;
+    if text.is_empty() {
+        return Some(None);
     }
-    read.one_of(TYPE, &[("alb", LoadBalancerType::Application)])
+    match text.parse() {
+        Ok(acl) => Some(Some(acl)),
+        Err(wrong) => {
+            read.reject(WAF, text, &wrong.to_string());
+            None
+        }
+    }
+}
+
+/// Security groups and web ACLs are for ALBs: an Ingress that asks for one gets an
+/// ALB, and so does an internal one; but not against its own word.
+fn load_balancer_type(
+    read: &mut Annotations<'_>,
+    annotated: Option<LoadBalancerType>,
+    scheme: Option<Scheme>,
+    defaults: &Defaults,
+) -> LoadBalancerType {
+    let asked = |key: &&str| read.get(key).is_some_and(|value| !value.is_empty());
+    let for_albs: Vec<&str> = [SECURITY_GROUP, WAF].into_iter().filter(asked).collect();
+    if annotated == Some(LoadBalancerType::Network) && !for_albs.is_empty() {
+        let allowed = format!(
+            "alb, since a network load balancer has no {}; take one of the annotations away",
+            for_albs.join(" and no ")
+        );
+        read.reject(TYPE, "nlb", &allowed);
+    }
+    let needs_alb = !for_albs.is_empty() || scheme == Some(Scheme::Internal);
+    match annotated {
+        Some(kind) => kind,
+        None if needs_alb => LoadBalancerType::Application,
+        None => defaults.kind,
+    }
 }
 
 fn reject_unknown(read: &mut Annotations<'_>, map: &BTreeMap<String, String>) {
@@ -134,14 +173,17 @@ mod tests {
 
     const DEFAULTS: Defaults = Defaults {
         ip_address_type: IpAddressType::Ipv4,
+        kind: LoadBalancerType::Application,
+        web_acl: None,
     };
+    const ACL: &str = "arn:aws:wafv2:eu-central-1:123456789012:regional/webacl/web/0a";
 
     fn read(pairs: &[(&str, &str)]) -> Result<Settings, Vec<String>> {
         let map = pairs
             .iter()
             .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
             .collect();
-        settings(&map, DEFAULTS).map_err(|e| e.iter().map(|e| e.key.clone()).collect())
+        settings(&map, &DEFAULTS).map_err(|e| e.iter().map(|e| e.key.clone()).collect())
     }
 
     #[test]
@@ -185,8 +227,8 @@ mod tests {
             (SCHEME, "Internal"),
             (SCHEME, ""),
             (SHARED, "no"),
-            (TYPE, "nlb"),
             (TYPE, "ALB"),
+            (TYPE, "network"),
             (HTTP2, "off"),
             (SECURITY_GROUP, "default"),
             (SSL_POLICY, "modern"),
@@ -208,5 +250,46 @@ mod tests {
         ]);
         assert_eq!(errors, Err(vec![SCHEME.to_owned(), SHARED.to_owned()]));
         assert!(read(&[("alb.ingress.kubernetes.io/scheme", "internal")]).is_ok());
+    }
+
+    #[test]
+    fn an_nlb_has_neither_security_group_nor_web_acl() {
+        assert_eq!(
+            read(&[(TYPE, "nlb")]).unwrap().kind,
+            LoadBalancerType::Network
+        );
+        for (key, value) in [(SECURITY_GROUP, "sg-0a"), (WAF, ACL)] {
+            let refused = read(&[(TYPE, "nlb"), (key, value)]);
+            assert_eq!(refused, Err(vec![TYPE.to_owned()]), "{key}");
+        }
+        assert!(read(&[(TYPE, "nlb"), (WAF, "")]).is_ok());
+    }
+
+    #[test]
+    fn the_default_type_gives_way_to_what_needs_an_alb() {
+        let nlb = Defaults {
+            kind: LoadBalancerType::Network,
+            ..DEFAULTS
+        };
+        for (pairs, kind) in [
+            (vec![], LoadBalancerType::Network),
+            (vec![(SCHEME, "internet-facing")], LoadBalancerType::Network),
+            (vec![(SCHEME, "internal")], LoadBalancerType::Application),
+            (
+                vec![(SCHEME, "internal"), (TYPE, "nlb")],
+                LoadBalancerType::Network,
+            ),
+            (
+                vec![(SECURITY_GROUP, "sg-0a")],
+                LoadBalancerType::Application,
+            ),
+            (vec![(WAF, ACL)], LoadBalancerType::Application),
+        ] {
+            let map = pairs
+                .iter()
+                .map(|(k, v): &(&str, &str)| ((*k).to_owned(), (*v).to_owned()))
+                .collect();
+            assert_eq!(settings(&map, &nlb).unwrap().kind, kind, "{pairs:?}");
+        }
     }
 }

@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use isthmus_core::Ownership;
 
-use crate::{Arn, ClassFilter, Defaults, NodeSelector, SslPolicy};
+use crate::{
+    Arn, ClassFilter, Defaults, Denial, NetworkLoadBalancers, NodeSelector, SslPolicy, TargetType,
+};
 
 /// The configuration of the decisions.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,6 +31,10 @@ pub struct Config {
     pub ssl_policy: SslPolicy,
     /// `--redirect-http-to-https`.
     pub redirect_http: bool,
+    /// `--deny-internal-domains` with its flags.
+    pub denial: Option<Denial>,
+    /// The flags `--nlb-*`.
+    pub network_load_balancers: NetworkLoadBalancers,
     /// Where load balancers send requests.
     pub target: TargetConfig,
     /// `--target-node-selector`.
@@ -56,13 +62,17 @@ pub struct AccessLogs {
     pub prefix: String,
 }
 
-/// The protocol to the targets.
+/// What clients speak to a listener, or a load balancer to its targets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Protocol {
-    /// Plain text.
+    /// Plain text, on an ALB.
     Http,
-    /// TLS; the load balancer does not check the target's certificate.
+    /// TLS, on an ALB; it does not check the target's certificate.
     Https,
+    /// Bytes, on an NLB.
+    Tcp,
+    /// TLS, on an NLB; it does not check the target's certificate.
+    Tls,
 }
 
 impl Protocol {
@@ -72,7 +82,15 @@ impl Protocol {
         match self {
             Self::Http => "HTTP",
             Self::Https => "HTTPS",
+            Self::Tcp => "TCP",
+            Self::Tls => "TLS",
         }
+    }
+
+    /// Whether a listener that speaks it has certificates.
+    #[must_use]
+    pub fn is_secure(self) -> bool {
+        matches!(self, Self::Https | Self::Tls)
     }
 }
 
@@ -87,10 +105,18 @@ impl fmt::Display for Protocol {
 pub struct TargetConfig {
     /// `--target-port`.
     pub port: u16,
-    /// `--target-https`.
+    /// `--alb-http-target-port`: for what came in on port 80 of an ALB.
+    pub alb_http_port: Option<u16>,
+    /// `--nlb-http-target-port`: for what came in on port 80 of an NLB.
+    pub nlb_http_port: Option<u16>,
+    /// `--target-https`: [`Protocol::Http`] or [`Protocol::Https`].
     pub protocol: Protocol,
+    /// `--target-access-mode`.
+    pub kind: TargetType,
     /// The flags `--health-check-*` and `--alb-*-threshold-count`.
     pub health_check: HealthCheck,
+    /// `--nlb-healthy-threshold-count`, 2 to 10.
+    pub nlb_threshold: u32,
     /// `--deregistration-delay-timeout`, in whole seconds.
     pub deregistration_delay: u32,
 }
@@ -108,12 +134,25 @@ pub struct HealthCheck {
     pub port: u16,
     /// Seconds between two checks, 5 to 300.
     pub interval: u32,
-    /// Seconds until a check has failed, 2 to 120, less than the interval.
-    pub timeout: u32,
+    /// Seconds until a check has failed, 2 to 120, less than the interval; `None`
+    /// leaves it to AWS.
+    pub timeout: Option<u32>,
     /// Successes in a row that make a target healthy, 2 to 10.
     pub healthy_threshold: u32,
     /// Failures in a row that make it unhealthy, 2 to 10.
     pub unhealthy_threshold: u32,
+}
+
+impl HealthCheck {
+    /// Whether a target group that checks like `have` needs no change.
+    #[must_use]
+    pub fn is_met_by(&self, have: &Self) -> bool {
+        let timeout = self.timeout.or(have.timeout);
+        Self {
+            timeout,
+            ..self.clone()
+        } == *have
+    }
 }
 
 impl fmt::Display for HealthCheck {
@@ -127,9 +166,13 @@ impl fmt::Display for HealthCheck {
             healthy_threshold,
             unhealthy_threshold,
         } = self;
+        write!(f, "{protocol} :{port}{path} every {interval}s")?;
+        if let Some(timeout) = timeout {
+            write!(f, " within {timeout}s")?;
+        }
         write!(
             f,
-            "{protocol} :{port}{path} every {interval}s within {timeout}s, up after {healthy_threshold}, down after {unhealthy_threshold}"
+            ", up after {healthy_threshold}, down after {unhealthy_threshold}"
         )
     }
 }

@@ -5,14 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use isthmus_core::{Plan, Step};
 
 use crate::action::{Action, Operation};
-use crate::{Desired, DesiredLoadBalancer};
+use crate::{Desired, DesiredLoadBalancer, Targets};
 
 /// What was asked for when it was in order the last time.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Settled {
     /// Without their members: who is on a load balancer changes nothing of it.
     load_balancers: BTreeMap<String, DesiredLoadBalancer>,
-    targets: BTreeSet<String>,
+    targets: Targets,
 }
 
 impl Settled {

@@ -18,13 +18,16 @@ mod certificate;
 mod check;
 mod class;
 mod config;
+mod denial;
 mod desired;
 mod drift;
+mod ec2_filter;
 mod expiry;
 mod hosts;
 mod missing;
 mod naming;
 mod network;
+mod nlb;
 mod observed;
 mod placement;
 mod plan;
@@ -34,23 +37,32 @@ mod snapshot;
 mod status;
 mod strictness;
 mod tags;
+mod target_set;
 mod targets;
+mod web_acl;
 
-pub use action::{Action, DefaultAction, ListenerSpec, NewLoadBalancer, Operation, Resource};
+pub use action::{
+    Action, DefaultAction, ListenerSpec, NewLoadBalancer, Operation, Resource, RuleSpec,
+};
 pub use annotations::{Defaults, Settings, settings};
 pub use arn::Arn;
 pub use certificate::{Certificate, CertificateIndex, MIN_LIFE_LEFT};
 pub use check::{Withholding, check, check_statuses};
 pub use class::{ClassFilter, IngressClass};
 pub use config::{AccessLogs, Config, HealthCheck, Protocol, TargetConfig};
-pub use desired::{Desired, DesiredLoadBalancer, DesiredTargetGroup, Fate, Served, desired};
+pub use denial::{Denial, FixedResponse};
+pub use desired::{
+    Desired, DesiredLoadBalancer, DesiredTargetGroup, Fate, PlainHttp, Served, desired,
+};
 pub use drift::Settled;
+pub use ec2_filter::{Ec2Filter, ec2_filters};
 pub use expiry::{Expiring, WARN_BEFORE, expiring, served_certificates};
 pub use hosts::{cluster_local, normal_host};
 pub use missing::missing;
 pub use network::{Network, SecurityGroup, Subnet};
+pub use nlb::{NetworkLoadBalancers, ZoneAffinity};
 pub use observed::{
-    Health, Listener, ListenerAction, LoadBalancer, Observed, State, TargetGroup, is_ours,
+    Health, Listener, ListenerAction, LoadBalancer, Observed, Rule, State, TargetGroup, is_ours,
 };
 pub use placement::{Bounds, Candidate, GroupKey, Owner, Slot, place};
 pub use plan::{Planned, plan};
@@ -58,7 +70,9 @@ pub use settings::{
     IpAddressType, LoadBalancerType, Scheme, SecurityGroupId, SslPolicy, WrongSecurityGroup,
     WrongSslPolicy,
 };
-pub use snapshot::{INGRESS, Ingress, Node, ROUTE_GROUP, Snapshot, StatusEntry};
+pub use snapshot::{INGRESS, Ingress, Node, Pod, ROUTE_GROUP, Snapshot, StatusEntry};
 pub use status::{StatusChange, Statuses, status};
-pub use tags::{ROUTE_GROUPS, UNUSED_SINCE, certificate_tag};
-pub use targets::{NodeSelector, WrongSelector, instances};
+pub use tags::{ROUTE_GROUPS, UNUSED_SINCE, WEB_ACL_TAG, certificate_tag};
+pub use target_set::{TargetType, Targets};
+pub use targets::{NodeSelector, WrongSelector};
+pub use web_acl::{WebAcl, WebAclChoice, WrongWebAcl};

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use isthmus_core::{CONTROLLER_TAG, Rejection};
 
 use crate::rejection::{NO_SECURITY_GROUP, NO_SUBNETS};
-use crate::{Config, Desired, DesiredLoadBalancer, Network, Scheme};
+use crate::{Config, Desired, LoadBalancerType, Network, Scheme};
 
 /// What is missing, a sentence each that names the tags looked for: what Ingresses
 /// were rejected for, or what the first one would be rejected for.
@@ -22,13 +22,16 @@ pub fn missing(
     let told = rejections.iter().filter(of_network);
     let mut missing: BTreeSet<String> = told.map(|rejection| rejection.message.clone()).collect();
     if desired.load_balancers.is_empty() {
-        if network.security_group(&config.ownership).is_none() {
+        let kind = config.defaults.kind;
+        let is_alb = kind == LoadBalancerType::Application;
+        if is_alb && network.security_group(&config.ownership).is_none() {
             missing.insert(no_security_group(config));
         }
         let zones = |scheme| network.subnets(scheme, &config.ownership).len();
         let (open, inside) = (zones(Scheme::InternetFacing), zones(Scheme::Internal));
-        if open.max(inside) < DesiredLoadBalancer::MIN_ZONES {
-            missing.insert(no_subnets(Scheme::InternetFacing, open, config));
+        if open.max(inside) < kind.min_zones() {
+            let needed = (Scheme::InternetFacing, kind.min_zones());
+            missing.insert(no_subnets(needed, open, config));
         }
     }
     missing.into_iter().collect()
@@ -44,16 +47,19 @@ pub(crate) fn no_security_group(config: &Config) -> String {
     )
 }
 
-/// That subnets were found in so many zones only.
-pub(crate) fn no_subnets(scheme: Scheme, zones: usize, config: &Config) -> String {
+/// That subnets were found in so many zones only, where a scheme needs more.
+pub(crate) fn no_subnets(
+    (scheme, needed): (Scheme, usize),
+    zones: usize,
+    config: &Config,
+) -> String {
     let reachable = match scheme {
         Scheme::InternetFacing => " with a route to an internet gateway",
         Scheme::Internal => "",
     };
     format!(
-        "a load balancer that is {scheme} needs subnets in {} zones of {} and there are {zones}; looked for are subnets{reachable} \
+        "a load balancer that is {scheme} needs subnets in {needed} zones of {} and there are {zones}; looked for are subnets{reachable} \
          with the tag {} (or without it, where no subnet has it), best with the tag {}=1",
-        DesiredLoadBalancer::MIN_ZONES,
         config.vpc,
         config.ownership.cluster_tag(),
         Network::role_tag(scheme),

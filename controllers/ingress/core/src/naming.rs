@@ -5,7 +5,7 @@
 
 use isthmus_core::{Ownership, short_name};
 
-use crate::{GroupKey, INGRESS, Owner, Protocol, Scheme};
+use crate::{GroupKey, INGRESS, Owner, Protocol, Scheme, TargetType, WebAclChoice};
 
 const MAX: usize = 32;
 
@@ -31,7 +31,12 @@ pub(crate) fn load_balancer(ownership: &Ownership, key: &GroupKey, ordinal: usiz
         text(key.owner.as_ref().map(owner)),
         ordinal.to_string(),
     ];
-    let identity: Vec<&str> = identity.iter().map(String::as_str).collect();
+    let web_acl = match &key.web_acl {
+        WebAclChoice::Default => None,
+        WebAclChoice::Without => Some("without web ACL"),
+        WebAclChoice::Acl(acl) => Some(acl.as_str()),
+    };
+    let identity: Vec<&str> = identity.iter().map(String::as_str).chain(web_acl).collect();
     short_name(&readable, &identity, MAX)
 }
 
@@ -43,20 +48,20 @@ fn owner(owner: &Owner) -> String {
     }
 }
 
-/// The name of a load balancer's target group for instances. Port, protocol and
-/// VPC cannot be changed on a living one, so another one gets another name.
+/// The name of a load balancer's target group. Port, protocol, VPC and type cannot
+/// be changed on a living one, so another one gets another name.
 pub(crate) fn target_group(
     load_balancer: &str,
     protocol: Protocol,
     port: u16,
-    vpc: &str,
+    (vpc, kind): (&str, TargetType),
 ) -> String {
     let identity = [
         load_balancer,
         protocol.as_str(),
         &port.to_string(),
         vpc,
-        "instance",
+        kind.as_str(),
     ];
     short_name(load_balancer, &identity, MAX)
 }
@@ -93,8 +98,13 @@ mod tests {
 
     #[test]
     fn another_port_is_another_target_group() {
-        let name = |port| target_group("kube-public-0123456789", Protocol::Http, port, "vpc-1");
+        let of = |port, kind| {
+            let scope = ("vpc-1", kind);
+            target_group("kube-public-0123456789", Protocol::Http, port, scope)
+        };
+        let name = |port| of(port, TargetType::Instance);
         assert_ne!(name(9999), name(9998));
+        assert_ne!(name(9999), of(9999, TargetType::Ip));
         assert!(name(9999).len() <= MAX);
         assert_ne!(name(9999), "kube-public-0123456789");
     }

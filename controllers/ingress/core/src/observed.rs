@@ -5,7 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use isthmus_core::Ownership;
 use jiff::Timestamp;
 
-use crate::{Arn, HealthCheck, Protocol, SslPolicy, UNUSED_SINCE, certificate_tag};
+use crate::{
+    Arn, FixedResponse, HealthCheck, Protocol, SslPolicy, TargetType, UNUSED_SINCE, WEB_ACL_TAG,
+    WebAcl, certificate_tag,
+};
 
 /// What was read of ELBv2.
 ///
@@ -51,6 +54,8 @@ pub struct LoadBalancer {
     pub attributes: BTreeMap<String, String>,
     /// By port.
     pub listeners: BTreeMap<u16, Listener>,
+    /// Whether it has the web ACL that its tag names. Read only where there is that tag.
+    pub has_web_acl: bool,
 }
 
 impl LoadBalancer {
@@ -66,14 +71,16 @@ impl LoadBalancer {
         self.tags.get(&certificate_tag(certificate))?.parse().ok()
     }
 
+    /// The web ACL that was given to it here.
+    #[must_use]
+    pub fn web_acl(&self) -> Option<WebAcl> {
+        self.tags.get(WEB_ACL_TAG)?.parse().ok()
+    }
+
     /// The target groups that its listeners forward to.
     pub fn forwards(&self) -> impl Iterator<Item = &Arn> {
-        self.listeners
-            .values()
-            .filter_map(|listener| match &listener.action {
-                ListenerAction::Forward(group) => Some(group),
-                ListenerAction::RedirectToHttps | ListenerAction::Other => None,
-            })
+        let listeners = self.listeners.values();
+        listeners.flat_map(|listener| listener.action.target_groups())
     }
 
     /// Whether a status names it.
@@ -88,7 +95,7 @@ impl LoadBalancer {
 pub struct Listener {
     /// Its ARN.
     pub arn: Arn,
-    /// `HTTP` or `HTTPS`, or what someone else made of it.
+    /// `HTTP`, `HTTPS`, `TCP` or `TLS`, or what someone else made of it.
     pub protocol: String,
     /// The TLS policy of an HTTPS listener.
     pub ssl_policy: Option<String>,
@@ -98,6 +105,21 @@ pub struct Listener {
     pub default_certificate: Option<Arn>,
     /// The other certificates.
     pub certificates: BTreeSet<Arn>,
+    /// Its rules by priority, all but the default one; empty where they are not of interest.
+    pub rules: BTreeMap<u32, Rule>,
+    /// Its tags.
+    pub tags: BTreeMap<String, String>,
+}
+
+/// A rule of a listener.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rule {
+    /// Its ARN.
+    pub arn: Arn,
+    /// The hosts that it is for; `None` where it has other conditions.
+    pub hosts: Option<BTreeSet<String>>,
+    /// What it answers; `None` where it does something else.
+    pub response: Option<FixedResponse>,
     /// Its tags.
     pub tags: BTreeMap<String, String>,
 }
@@ -107,10 +129,35 @@ pub struct Listener {
 pub enum ListenerAction {
     /// To this target group.
     Forward(Arn),
+    /// All requests to `from`, while the health of `to` is checked.
+    Shift {
+        /// The target group that serves.
+        from: Arn,
+        /// The one that is to take its place.
+        to: Arn,
+    },
     /// 301 to the same URL with HTTPS on port 443.
     RedirectToHttps,
     /// Something that is never made here.
     Other,
+}
+
+impl ListenerAction {
+    /// The target groups in it.
+    pub fn target_groups(&self) -> impl Iterator<Item = &Arn> {
+        let (first, second) = match self {
+            Self::Forward(group) => (Some(group), None),
+            Self::Shift { from, to } => (Some(from), Some(to)),
+            Self::RedirectToHttps | Self::Other => (None, None),
+        };
+        first.into_iter().chain(second)
+    }
+
+    /// The target group that gets the requests.
+    #[must_use]
+    pub fn serving(&self) -> Option<&Arn> {
+        self.target_groups().next()
+    }
 }
 
 /// A target's health, as far as decisions need it.
@@ -129,6 +176,8 @@ pub enum Health {
 pub struct TargetGroup {
     /// Its ARN.
     pub arn: Arn,
+    /// What its targets are; `None` where it is nothing that is ever made here.
+    pub kind: Option<TargetType>,
     /// The protocol to the targets.
     pub protocol: Option<Protocol>,
     /// The port of the targets.

@@ -45,6 +45,21 @@ pub enum LoadBalancerType {
 }
 
 impl LoadBalancerType {
+    /// Every type under the name of the annotation.
+    pub const NAMES: [(&'static str, Self); 2] =
+        [("alb", Self::Application), ("nlb", Self::Network)];
+
+    /// In how many zones it needs subnets: an ALB [in two].
+    ///
+    /// [in two]: https://docs.aws.amazon.com/elasticloadbalancing/latest/application/application-load-balancers.html#subnets-load-balancer
+    #[must_use]
+    pub fn min_zones(self) -> usize {
+        match self {
+            Self::Application => 2,
+            Self::Network => 1,
+        }
+    }
+
     /// The name that AWS and `--load-balancer-type` use.
     #[must_use]
     pub fn as_str(self) -> &'static str {

@@ -1,6 +1,6 @@
 //! What was read of the cluster and of its surroundings, slimmed to what decisions need.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use isthmus_core::ObjectRef;
 
@@ -17,6 +17,10 @@ pub struct Snapshot {
     pub route_groups_absent: bool,
     /// Every Node.
     pub nodes: Vec<Node>,
+    /// The running instances that `CUSTOM_FILTERS` selects, if it is set.
+    pub instances: Option<BTreeSet<String>>,
+    /// The pods of `--target-cni-namespace` and `--target-cni-pod-labelselector`.
+    pub pods: Vec<Pod>,
     /// The account's certificates, blacklisted ones included.
     pub certificates: Vec<Certificate>,
     /// The VPC.
@@ -88,6 +92,19 @@ pub struct Node {
     pub labels: BTreeMap<String, String>,
     /// The keys of `spec.taints`.
     pub taints: Vec<String>,
+    /// Whether it is being deleted.
+    pub deleting: bool,
+}
+
+/// A pod of the proxy.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Pod {
+    /// `metadata.name`.
+    pub name: String,
+    /// `status.podIP`, once it has one.
+    pub ip: Option<String>,
+    /// Whether its condition `Ready` is true.
+    pub ready: bool,
     /// Whether it is being deleted.
     pub deleting: bool,
 }

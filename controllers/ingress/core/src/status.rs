@@ -6,7 +6,8 @@ use isthmus_core::ObjectRef;
 use jiff::Timestamp;
 
 use crate::{
-    Arn, Config, Desired, Fate, LoadBalancer, Observed, Served, State, StatusEntry, is_ours,
+    Arn, Config, Desired, DesiredLoadBalancer, Fate, LoadBalancer, Observed, PlainHttp, Served,
+    State, StatusEntry, is_ours,
 };
 
 /// A status to be written.
@@ -149,7 +150,12 @@ impl Teller<'_> {
             https.certificates.contains(certificate)
                 || https.default_certificate.as_ref() == Some(certificate)
         };
-        if !balancer.listeners.contains_key(&80) || !certificates.iter().all(has) {
+        let want = self.desired.load_balancers.get(name);
+        let plain = want.is_none_or(|want| want.plain != PlainHttp::Closed);
+        if (plain && !balancer.listeners.contains_key(&80)) || !certificates.iter().all(has) {
+            return Readiness::Incomplete;
+        }
+        if want.is_some_and(|want| !is_guarded(want, balancer)) {
             return Readiness::Incomplete;
         }
         let old = balancer
@@ -181,4 +187,9 @@ impl Teller<'_> {
         let others = ingress.status.iter().filter(|entry| !self.is_ours(entry));
         others.cloned().collect()
     }
+}
+
+/// Whether a load balancer has the web ACL that it should have.
+fn is_guarded(want: &DesiredLoadBalancer, balancer: &LoadBalancer) -> bool {
+    want.web_acl.is_none() || (balancer.has_web_acl && balancer.web_acl() == want.web_acl)
 }

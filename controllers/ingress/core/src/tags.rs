@@ -12,6 +12,10 @@ pub const UNUSED_SINCE: &str = "isthmus.dev/unused-since";
 /// after a restart that cannot read any, their definition having been deleted.
 pub const ROUTE_GROUPS: &str = "isthmus.dev/route-groups";
 
+/// On a load balancer, the ARN of the web ACL that it was given here: what someone
+/// else gave it is not taken away.
+pub const WEB_ACL_TAG: &str = "isthmus.dev/web-acl";
+
 /// The owner of a load balancer that is not shared, `<namespace>/<name>`: the tag
 /// that kube-ingress-aws-controller writes.
 pub(crate) const OWNER: &str = "ingress:owner";

@@ -12,8 +12,16 @@ const CONTROL_PLANE: [&str; 2] = [
     "node-role.kubernetes.io/control-plane",
     "node-role.kubernetes.io/master",
 ];
-/// The taints of a Node that its autoscaler is about to remove.
-const LEAVING: [&str; 2] = ["ToBeDeletedByClusterAutoscaler", "karpenter.sh/disrupted"];
+/// The taints of a Node that is about to be removed: by cluster-autoscaler, by
+/// Karpenter since 1.0 and before, and by aws-node-termination-handler.
+const LEAVING: [&str; 6] = [
+    "ToBeDeletedByClusterAutoscaler",
+    "karpenter.sh/disrupted",
+    "karpenter.sh/disruption",
+    "aws-node-termination-handler/asg-lifecycle-termination",
+    "aws-node-termination-handler/scheduled-maintenance",
+    "aws-node-termination-handler/spot-itn",
+];
 
 /// The EC2 instances of the Nodes that take traffic.
 ///
@@ -21,22 +29,15 @@ const LEAVING: [&str; 2] = ["ToBeDeletedByClusterAutoscaler", "karpenter.sh/disr
 /// Nodes that are being removed are left out, so that they drain first; unless
 /// there is no other, since an instance that goes soon is better than none.
 #[must_use]
-pub fn instances(nodes: &[Node], selector: &NodeSelector) -> BTreeSet<String> {
+pub(crate) fn instances(nodes: &[Node], selector: &NodeSelector) -> BTreeSet<String> {
     let eligible = |node: &&Node| {
         let has = |label: &str| node.labels.contains_key(label);
         !has(EXCLUDE) && !CONTROL_PLANE.into_iter().any(has) && selector.matches(&node.labels)
     };
-    let leaving = |node: &Node| {
-        node.deleting
-            || node
-                .taints
-                .iter()
-                .any(|taint| LEAVING.contains(&taint.as_str()))
-    };
     let (going, staying): (Vec<_>, Vec<_>) = nodes
         .iter()
         .filter(eligible)
-        .partition(|node| leaving(node));
+        .partition(|node| is_leaving(node));
     let of = |nodes: &[&Node]| -> BTreeSet<String> {
         nodes.iter().filter_map(|node| instance(node)).collect()
     };
@@ -46,6 +47,17 @@ pub fn instances(nodes: &[Node], selector: &NodeSelector) -> BTreeSet<String> {
     } else {
         staying
     }
+}
+
+/// The instances of Nodes that are being removed.
+pub(crate) fn leaving_instances(nodes: &[Node]) -> BTreeSet<String> {
+    let leaving = nodes.iter().filter(|node| is_leaving(node));
+    leaving.filter_map(instance).collect()
+}
+
+fn is_leaving(node: &Node) -> bool {
+    let mut taints = node.taints.iter();
+    node.deleting || taints.any(|taint| LEAVING.contains(&taint.as_str()))
 }
 
 /// The instance id of `aws:///<zone>/<instance-id>`; Fargate's Nodes have none.

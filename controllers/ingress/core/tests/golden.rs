@@ -30,11 +30,16 @@ struct Aws {
     /// How many steps of the plan for `cluster.yaml` were carried out before the controller died.
     cut_off_after: Option<usize>,
     drift: Drift,
+    /// The instances that `CUSTOM_FILTERS` selects.
+    instances: Option<BTreeSet<String>>,
+    /// Subnets that are not there.
     no_subnets: bool,
     /// RouteGroups could be read when AWS was in line with `before.yaml`, and not now.
     route_groups_absent: bool,
     /// IngressClasses cannot be read.
     classes_absent: bool,
+    /// Only the subnets of this zone are there.
+    only_zone: Option<String>,
     no_security_group: bool,
     /// The VPC as it is now, in place of the usual one.
     network: GivenNetwork,
@@ -119,6 +124,12 @@ struct Drift {
     tags: BTreeMap<String, String>,
     targets: BTreeSet<String>,
     unhealthy: bool,
+    /// Targets of target groups that only this run knows are not healthy yet.
+    new_targets_unhealthy: bool,
+    /// A rule of someone else on every listener, and its priority.
+    foreign_rule: Option<u32>,
+    without_rules: bool,
+    without_web_acl: bool,
     provisioning: bool,
     failed: bool,
 }
@@ -242,6 +253,10 @@ fn run(case: &Path, order: Order) -> String {
 
 fn surround(snapshot: &mut Snapshot, aws: &Aws, there: impl Fn(&GivenCertificate) -> bool) {
     snapshot.network = network();
+    snapshot.instances = aws.instances.clone();
+    if let Some(zone) = &aws.only_zone {
+        snapshot.network.subnets.retain(|s| s.zone == *zone);
+    }
     if aws.no_subnets {
         snapshot.network.subnets.clear();
     }
@@ -285,6 +300,21 @@ fn drift(observed: &mut Observed, drift: &Drift) {
             balancer.tags.clear();
         }
         balancer.tags.extend(drift.tags.clone());
+        balancer.has_web_acl &= !drift.without_web_acl;
+        for listener in balancer.listeners.values_mut() {
+            if drift.without_rules {
+                listener.rules.clear();
+            }
+            if let Some(priority) = drift.foreign_rule {
+                let rule = Rule {
+                    arn: Arn::new("foreign"),
+                    hosts: None,
+                    response: None,
+                    tags: BTreeMap::new(),
+                };
+                listener.rules.insert(priority, rule);
+            }
+        }
         if drift.provisioning {
             balancer.state = State::Provisioning;
         }
@@ -292,7 +322,19 @@ fn drift(observed: &mut Observed, drift: &Drift) {
             balancer.state = State::Failed;
         }
     }
+    let serving: BTreeSet<Arn> = observed
+        .load_balancers
+        .values()
+        .flat_map(|b| b.listeners.values())
+        .filter_map(|listener| listener.action.serving().cloned())
+        .collect();
     for group in observed.target_groups.values_mut() {
+        if drift.new_targets_unhealthy && !serving.contains(&group.arn) {
+            group
+                .targets
+                .values_mut()
+                .for_each(|health| *health = Health::NotHealthy);
+        }
         if let (Some(path), Some(check)) = (&drift.health_check_path, &mut group.health_check) {
             check.path.clone_from(path);
         }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use ingress_core::{Arn, DefaultAction, ListenerSpec, Observed, Operation, Resource, is_ours};
 use isthmus_core::{ErrorClass, Ownership};
 
-use crate::aws::{LoadBalancing, Result, Wiring};
+use crate::aws::{Firewall, LoadBalancing, Result, Wiring};
 use crate::error::AwsError;
 
 /// The ARNs behind the names of a plan: of what was observed with our marks, and
@@ -14,6 +14,7 @@ pub(super) struct Arns {
     balancers: BTreeMap<String, Arn>,
     groups: BTreeMap<String, Arn>,
     listeners: BTreeMap<(String, u16), Arn>,
+    rules: BTreeMap<(String, u16, u32), Arn>,
 }
 
 impl Arns {
@@ -22,6 +23,7 @@ impl Arns {
             balancers: BTreeMap::new(),
             groups: BTreeMap::new(),
             listeners: BTreeMap::new(),
+            rules: BTreeMap::new(),
         };
         for (name, balancer) in observed.our_load_balancers(ownership) {
             arns.balancers.insert(name.clone(), balancer.arn.clone());
@@ -29,6 +31,12 @@ impl Arns {
                 if is_ours(ownership, &listener.tags) {
                     arns.listeners
                         .insert((name.clone(), *port), listener.arn.clone());
+                }
+                for (priority, rule) in &listener.rules {
+                    if is_ours(ownership, &rule.tags) {
+                        let key = (name.clone(), *port, *priority);
+                        arns.rules.insert(key, rule.arn.clone());
+                    }
                 }
             }
         }
@@ -58,20 +66,41 @@ impl Arns {
     }
 
     fn wiring<'a>(&'a self, spec: &'a ListenerSpec) -> Result<Wiring<'a>> {
-        let target_group = match &spec.action {
-            Some(DefaultAction::Forward(name)) => Some(self.group(name)?),
-            Some(DefaultAction::RedirectToHttps) | None => None,
+        let target_groups = match &spec.action {
+            Some(DefaultAction::Forward(name)) => vec![self.group(name)?],
+            Some(DefaultAction::Shift { from, to }) => vec![self.group(from)?, self.group(to)?],
+            Some(DefaultAction::RedirectToHttps) | None => Vec::new(),
         };
-        Ok(Wiring { spec, target_group })
+        Ok(Wiring {
+            spec,
+            target_groups,
+        })
+    }
+
+    fn rule(&self, balancer: &str, port: u16, priority: u32) -> Result<&Arn> {
+        let key = (balancer.to_owned(), port, priority);
+        let unknown = || unknown("rule", &format!("{balancer}:{port}/{priority}"));
+        self.rules.get(&key).ok_or_else(unknown)
     }
 
     pub(super) async fn carry_out(
         &mut self,
         operation: &Operation,
         elb: &impl LoadBalancing,
+        waf: &impl Firewall,
     ) -> Result<()> {
         use Operation as Op;
         match operation {
+            Op::Associate {
+                load_balancer,
+                web_acl,
+            } => waf.associate(self.balancer(load_balancer)?, web_acl).await,
+            Op::Disassociate { load_balancer } => {
+                waf.disassociate(self.balancer(load_balancer)?).await
+            }
+            Op::CreateRule(_) | Op::SetRule(_) | Op::DeleteRule { .. } => {
+                self.on_rule(operation, elb).await
+            }
             Op::CreateLoadBalancer(new) => {
                 let arn = elb.create(new).await?;
                 self.balancers.insert(new.name.clone(), arn);
@@ -148,6 +177,30 @@ impl Arns {
             } => {
                 elb.detach(self.listener(load_balancer, 443)?, certificate)
                     .await
+            }
+            other => unreachable!("carry_out has an arm for {other:?}"),
+        }
+    }
+
+    async fn on_rule(&mut self, operation: &Operation, elb: &impl LoadBalancing) -> Result<()> {
+        use Operation as Op;
+        match operation {
+            Op::CreateRule(spec) => {
+                let listener = self.listener(&spec.load_balancer, spec.port)?;
+                elb.create_rule(listener, spec).await?;
+                Ok(())
+            }
+            Op::SetRule(spec) => {
+                let rule = self.rule(&spec.load_balancer, spec.port, spec.priority)?;
+                elb.set_rule(rule, spec).await
+            }
+            Op::DeleteRule {
+                load_balancer,
+                port,
+                priority,
+            } => {
+                let rule = self.rule(load_balancer, *port, *priority)?;
+                elb.delete_rule(rule).await
             }
             other => unreachable!("carry_out has an arm for {other:?}"),
         }

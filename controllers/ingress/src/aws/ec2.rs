@@ -26,6 +26,10 @@ impl Ec2 {
         }
     }
 
+    pub(super) fn client(&self) -> &Client {
+        &self.client
+    }
+
     /// Without what the route tables tell.
     async fn subnets(&self, vpc: &str) -> Result<Vec<Subnet>> {
         let pages = self

@@ -6,12 +6,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ingress_core::{
     Arn, DesiredTargetGroup, Health, HealthCheck, Listener, ListenerAction, LoadBalancer,
-    NewLoadBalancer, Observed, State, TargetGroup,
+    NewLoadBalancer, Observed, Rule, RuleSpec, State, TargetGroup, WebAcl,
 };
 use isthmus_core::ErrorClass;
 use jiff::Timestamp;
 
-use super::{Listed, Listeners, LoadBalancers, Result, Tagging, Tags, TargetGroups, Wiring};
+use super::{
+    Firewall, Listed, Listeners, LoadBalancers, Result, Rules, Tagging, Tags, TargetGroups, Wiring,
+};
 use crate::error::AwsError;
 
 pub(crate) const VPC: &str = "vpc-1";
@@ -99,11 +101,12 @@ impl LoadBalancers for FakeElb {
             dns_name: format!("{}-1.eu-central-1.elb.amazonaws.com", new.name),
             state: State::Provisioning,
             created: Timestamp::UNIX_EPOCH,
-            security_groups: BTreeSet::from([new.security_group.clone()]),
+            security_groups: new.security_group.clone().into_iter().collect(),
             subnets: new.subnets.clone(),
             tags: new.tags.clone(),
             attributes: BTreeMap::new(),
             listeners: BTreeMap::new(),
+            has_web_acl: false,
         };
         self.there
             .borrow_mut()
@@ -165,9 +168,15 @@ impl FakeElb {
             if let Some(certificate) = &spec.default_certificate {
                 listener.default_certificate = Some(certificate.clone());
             }
-            match (&spec.action, wiring.target_group) {
-                (Some(_), Some(group)) => listener.action = ListenerAction::Forward(group.clone()),
-                (Some(_), None) => listener.action = ListenerAction::RedirectToHttps,
+            match (&spec.action, &wiring.target_groups[..]) {
+                (Some(_), [group]) => listener.action = ListenerAction::Forward((*group).clone()),
+                (Some(_), []) => listener.action = ListenerAction::RedirectToHttps,
+                (Some(_), groups) => {
+                    listener.action = ListenerAction::Shift {
+                        from: groups[0].clone(),
+                        to: groups[1].clone(),
+                    };
+                }
                 (None, _) => {}
             }
         });
@@ -201,6 +210,7 @@ impl Listeners for FakeElb {
             action: ListenerAction::Other,
             default_certificate: None,
             certificates: BTreeSet::new(),
+            rules: BTreeMap::new(),
             tags: wiring.spec.tags.clone(),
         };
         self.balancer(balancer, |b| b.listeners.insert(port, listener));
@@ -230,6 +240,47 @@ impl Listeners for FakeElb {
     async fn detach(&self, listener: &Arn, certificate: &Arn) -> Result<()> {
         self.call("RemoveListenerCertificates", listener)?;
         self.listener(listener, |l| l.certificates.remove(certificate));
+        Ok(())
+    }
+}
+
+impl Rules for FakeElb {
+    async fn rules(&self, listener: &Arn) -> Result<BTreeMap<u32, Rule>> {
+        self.call("DescribeRules", listener)?;
+        Ok(self.listener(listener, |l| l.rules.clone()))
+    }
+
+    async fn create_rule(&self, listener: &Arn, spec: &RuleSpec) -> Result<Arn> {
+        self.call("CreateRule", listener)?;
+        Ok(Arn::new(format!("rule/{}", spec.priority)))
+    }
+
+    async fn set_rule(&self, rule: &Arn, _: &RuleSpec) -> Result<()> {
+        self.call("ModifyRule", rule)
+    }
+
+    async fn delete_rule(&self, rule: &Arn) -> Result<()> {
+        self.call("DeleteRule", rule)
+    }
+}
+
+impl Firewall for FakeElb {
+    async fn guarded_by(&self, acl: &WebAcl) -> Result<BTreeSet<Arn>> {
+        self.call("ListResourcesForWebACL", &Arn::new(acl.as_str()))?;
+        let there = self.there.borrow();
+        let guarded = there.load_balancers.values().filter(|b| b.has_web_acl);
+        Ok(guarded.map(|balancer| balancer.arn.clone()).collect())
+    }
+
+    async fn associate(&self, balancer: &Arn, _: &WebAcl) -> Result<()> {
+        self.call("AssociateWebACL", balancer)?;
+        self.balancer(balancer, |b| b.has_web_acl = true);
+        Ok(())
+    }
+
+    async fn disassociate(&self, balancer: &Arn) -> Result<()> {
+        self.call("DisassociateWebACL", balancer)?;
+        self.balancer(balancer, |b| b.has_web_acl = false);
         Ok(())
     }
 }
@@ -266,6 +317,7 @@ impl TargetGroups for FakeElb {
         self.call("CreateTargetGroup", &arn)?;
         let group = TargetGroup {
             arn: arn.clone(),
+            kind: Some(new.kind),
             protocol: Some(new.protocol),
             port: new.port,
             health_check: Some(new.health_check.clone()),

@@ -71,3 +71,20 @@ impl AcmLimits {
         }
     }
 }
+
+/// Below [the rates of WAF v2]: changes 1 in two seconds, other reads 1 a second.
+///
+/// [the rates of WAF v2]: https://docs.aws.amazon.com/waf/latest/developerguide/limits.html
+pub(super) struct WafLimits {
+    pub(super) read: Bucket,
+    pub(super) change: Bucket,
+}
+
+impl WafLimits {
+    pub(super) fn new() -> Self {
+        Self {
+            read: Bucket::new(Duration::from_secs(1), 1),
+            change: Bucket::new(Duration::from_secs(2), 1),
+        }
+    }
+}

@@ -8,13 +8,15 @@ mod elb;
 #[cfg(test)]
 pub(crate) mod fake;
 mod iam;
+mod instances;
 mod limits;
+mod waf;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use ingress_core::{
     Arn, Certificate, DesiredTargetGroup, Health, HealthCheck, Listener, ListenerSpec,
-    LoadBalancer, Network, NewLoadBalancer, TargetGroup,
+    LoadBalancer, Network, NewLoadBalancer, Rule, RuleSpec, TargetGroup, WebAcl,
 };
 use isthmus_core::Ownership;
 
@@ -23,6 +25,7 @@ pub(crate) use acm::Acm;
 pub(crate) use ec2::Ec2;
 pub(crate) use elb::Elb;
 pub(crate) use iam::Iam;
+pub(crate) use waf::Waf;
 
 use crate::error::AwsError;
 
@@ -46,8 +49,9 @@ pub(crate) struct Listed<T> {
 pub(crate) struct Wiring<'a> {
     /// What to make or change.
     pub(crate) spec: &'a ListenerSpec,
-    /// The target group that the spec names, if it names one.
-    pub(crate) target_group: Option<&'a Arn>,
+    /// The target groups that the spec names: the one that serves, and the one that
+    /// is to take its place.
+    pub(crate) target_groups: Vec<&'a Arn>,
 }
 
 /// Load balancers.
@@ -75,6 +79,15 @@ pub(crate) trait Listeners {
     async fn detach(&self, listener: &Arn, certificate: &Arn) -> Result<()>;
 }
 
+/// The rules of listeners.
+pub(crate) trait Rules {
+    /// By priority, without the default one and without tags.
+    async fn rules(&self, listener: &Arn) -> Result<BTreeMap<u32, Rule>>;
+    async fn create_rule(&self, listener: &Arn, spec: &RuleSpec) -> Result<Arn>;
+    async fn set_rule(&self, rule: &Arn, spec: &RuleSpec) -> Result<()>;
+    async fn delete_rule(&self, rule: &Arn) -> Result<()>;
+}
+
 /// Target groups and their targets.
 pub(crate) trait TargetGroups {
     /// All of the account and region.
@@ -93,7 +106,7 @@ pub(crate) trait TargetGroups {
     async fn deregister(&self, group: &Arn, targets: &BTreeSet<String>) -> Result<()>;
 }
 
-/// The tags of all three.
+/// The tags of them all.
 pub(crate) trait Tagging {
     /// One that has gone meanwhile is left out.
     async fn tags(&self, resources: &[Arn]) -> Result<BTreeMap<Arn, Tags>>;
@@ -102,9 +115,22 @@ pub(crate) trait Tagging {
 }
 
 /// Elastic Load Balancing, all of it.
-pub(crate) trait LoadBalancing: LoadBalancers + Listeners + TargetGroups + Tagging {}
+pub(crate) trait LoadBalancing:
+    LoadBalancers + Listeners + Rules + TargetGroups + Tagging
+{
+}
 
-impl<T: LoadBalancers + Listeners + TargetGroups + Tagging> LoadBalancing for T {}
+impl<T: LoadBalancers + Listeners + Rules + TargetGroups + Tagging> LoadBalancing for T {}
+
+/// The web ACLs of load balancers.
+pub(crate) trait Firewall {
+    /// The load balancers that have this one.
+    async fn guarded_by(&self, acl: &WebAcl) -> Result<BTreeSet<Arn>>;
+    /// Gives a load balancer a web ACL, in place of any other.
+    async fn associate(&self, balancer: &Arn, acl: &WebAcl) -> Result<()>;
+    /// Takes its web ACL away.
+    async fn disassociate(&self, balancer: &Arn) -> Result<()>;
+}
 
 /// The account's certificates.
 pub(crate) trait Certificates {

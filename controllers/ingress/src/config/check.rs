@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use ingress_core::{
-    AccessLogs, Arn, ClassFilter, Defaults, HealthCheck, IpAddressType, NodeSelector, Protocol,
-    SslPolicy, TargetConfig,
+    AccessLogs, Arn, ClassFilter, HealthCheck, NodeSelector, Protocol, SslPolicy, TargetConfig,
+    TargetType,
 };
 use isthmus_core::{GoDuration, Ownership};
 use isthmus_runtime::Problems;
@@ -28,7 +28,18 @@ impl Check<'_> {
             balancer.idle_connection_timeout,
             (1, 4000),
         );
-        let target = self.target(&args.target);
+        let nlb_threshold = self.threshold(
+            "nlb-healthy-threshold-count",
+            args.nlb.nlb_healthy_threshold_count,
+        );
+        let target = TargetConfig {
+            nlb_http_port: not_zero(args.nlb.nlb_http_target_port),
+            nlb_threshold,
+            ..self.target(&args.target)
+        };
+        let defaults = self.defaults(args);
+        let denial = self.denial(&args.denial);
+        let network_load_balancers = self.network_load_balancers(&args.nlb);
         let access_logs = self.access_logs(balancer);
         self.controller_id(&balancer.controller_id);
         Some(ingress_core::Config {
@@ -36,13 +47,13 @@ impl Check<'_> {
             vpc: String::new(),
             classes: ClassFilter::new(&args.source.ingress_class_filter),
             cluster_local_domain: not_empty(&args.source.cluster_local_domain),
-            defaults: Defaults {
-                ip_address_type: ip_address_type(&balancer.ip_addr_type),
-            },
+            defaults,
             max_certificates: max,
             blacklist,
             ssl_policy: ssl_policy?,
             redirect_http: balancer.redirect_http_to_https,
+            denial,
+            network_load_balancers,
             target,
             nodes: nodes?,
             idle_timeout: idle,
@@ -82,13 +93,20 @@ impl Check<'_> {
         }
         TargetConfig {
             port: args.target_port,
+            alb_http_port: not_zero(args.alb_http_target_port),
+            nlb_http_port: None,
+            nlb_threshold: 0,
             protocol,
+            kind: match args.target_access_mode.as_str() {
+                "AWSCNI" => TargetType::Ip,
+                _ => TargetType::Instance,
+            },
             health_check: HealthCheck {
                 protocol,
                 path: path.clone(),
                 port: args.health_check_port,
                 interval,
-                timeout,
+                timeout: Some(timeout),
                 healthy_threshold: self.threshold(
                     "alb-healthy-threshold-count",
                     args.alb_healthy_threshold_count,
@@ -125,7 +143,7 @@ impl Check<'_> {
         seconds
     }
 
-    pub(super) fn threshold(&mut self, flag: &str, value: u32) -> u32 {
+    fn threshold(&mut self, flag: &str, value: u32) -> u32 {
         if !(2..=10).contains(&value) {
             self.0.push(flag, value, "2 to 10");
         }
@@ -256,9 +274,6 @@ fn not_empty(text: &str) -> Option<String> {
     (!text.is_empty()).then(|| text.to_owned())
 }
 
-fn ip_address_type(name: &str) -> IpAddressType {
-    match name {
-        "dualstack" => IpAddressType::Dualstack,
-        _ => IpAddressType::Ipv4,
-    }
+fn not_zero(port: u16) -> Option<u16> {
+    (port != 0).then_some(port)
 }

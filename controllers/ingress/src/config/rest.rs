@@ -1,78 +1,27 @@
-//! Flags that mean nothing here, or nothing yet.
+//! Flags that mean nothing here.
 
 use std::time::Duration;
 
 use super::check::Check;
-use crate::args::{Args, RestArgs};
+use crate::args::{Args, DenialArgs};
 
 impl Check<'_> {
-    /// What other values would mean is not built yet: better no start than another meaning.
-    pub(super) fn unsupported(&mut self, args: &Args) {
-        let other = |value: &str, supported: &[&str]| match supported.contains(&value) {
-            true => String::new(),
-            false => value.to_owned(),
-        };
-        let kind = other(&args.load_balancer.load_balancer_type, &["application"]);
-        let mode = other(&args.target.target_access_mode, &["HostPort", "Legacy"]);
-        self.unsupported_values([
-            ("load-balancer-type", kind, "application"),
-            ("target-access-mode", mode, "HostPort, Legacy"),
-        ]);
-        self.unsupported_rest(&args.rest);
-        self.threshold(
-            "nlb-healthy-threshold-count",
-            args.rest.nlb_healthy_threshold_count,
-        );
+    /// Flags without effect have their limits all the same.
+    pub(super) fn rest(&mut self, args: &Args) {
         if args.rest.creation_timeout.0 < Duration::from_secs(60) {
             self.0
                 .push("creation-timeout", args.rest.creation_timeout, "1m or more");
         }
-    }
-
-    fn unsupported_rest(&mut self, rest: &RestArgs) {
-        let port = |port: u16| {
-            if port == 0 {
-                String::new()
-            } else {
-                port.to_string()
-            }
-        };
-        let deny = if rest.deny_internal_domains {
-            "true"
-        } else {
-            ""
-        };
-        let alarms = &rest.cloudwatch_alarms_config_map;
-        self.unsupported_values([
-            (
-                "api-server-base-url",
-                rest.api_server_base_url.clone(),
-                "nothing; use --kubeconfig",
-            ),
-            (
-                "custom-filters",
-                rest.custom_filters.clone(),
-                "nothing; use --target-node-selector",
-            ),
-            ("alb-http-target-port", port(rest.alb_http_target_port), "0"),
-            ("nlb-http-target-port", port(rest.nlb_http_target_port), "0"),
-            ("deny-internal-domains", deny.to_owned(), "false"),
-            (
-                "aws-waf-web-acl-id",
-                rest.aws_waf_web_acl_id.clone(),
-                "nothing",
-            ),
-            ("cloudwatch-alarms-config-map", alarms.clone(), "nothing"),
-        ]);
-    }
-
-    /// Flag, value or nothing, what is supported.
-    fn unsupported_values<const N: usize>(&mut self, values: [(&str, String, &str); N]) {
-        for (flag, value, supported) in values {
-            if !value.is_empty() {
-                let what = format_args!("{value:?} is not supported yet; allowed: {supported}");
-                self.0.say(flag, what);
-            }
+        let alarms = &args.rest.cloudwatch_alarms_config_map;
+        if !alarms.is_empty() {
+            let what = format_args!("{alarms:?} is not supported yet; allowed: nothing");
+            self.0.say("cloudwatch-alarms-config-map", what);
+        }
+        let server = &args.rest.api_server_base_url;
+        if !server.is_empty() {
+            let what =
+                format_args!("{server:?} is not supported yet; allowed: nothing; use --kubeconfig");
+            self.0.say("api-server-base-url", what);
         }
     }
 }
@@ -80,11 +29,13 @@ impl Check<'_> {
 /// What was given and means nothing here, one line each.
 pub(super) fn without_effect(args: &Args) -> Vec<String> {
     let rest = &args.rest;
-    let no_nlb = "there are no network load balancers";
+    let target = &args.target;
     let instances = "targets are instances";
-    let no_cni = rest.target_cni_namespace != "kube-system";
+    let pods = "targets are pods";
+    let cni = target.target_access_mode == "AWSCNI";
+    let no_cni = !cni && target.target_cni_namespace != "kube-system";
     let stacks = rest.creation_timeout.0 != Duration::from_secs(300);
-    let zones = rest.nlb_zone_affinity != "any_availability_zone";
+    let selected = !target.custom_filters.trim().is_empty();
     let given = [
         (
             rest.ingress_api_version != "networking.k8s.io/v1",
@@ -103,20 +54,23 @@ pub(super) fn without_effect(args: &Args) -> Vec<String> {
         ),
         (no_cni, "target-cni-namespace", instances),
         (
-            !rest.target_cni_pod_labelselector.is_empty(),
+            !cni && !target.target_cni_pod_labelselector.is_empty(),
             "target-cni-pod-labelselector",
             instances,
         ),
+        (cni && selected, "custom-filters", pods),
         (
-            rest.nlb_healthy_threshold_count != 3,
-            "nlb-healthy-threshold-count",
-            no_nlb,
+            cni && !target.target_node_selector.is_empty(),
+            "target-node-selector",
+            pods,
         ),
-        (zones, "nlb-zone-affinity", no_nlb),
-        (rest.nlb_cross_zone, "nlb-cross-zone", no_nlb),
-        (rest.nlb_http_enabled, "nlb-http-enabled", no_nlb),
         (
-            args.target.target_access_mode == "Legacy",
+            !cni && selected && !target.target_node_selector.is_empty(),
+            "target-node-selector",
+            "--custom-filters selects the instances",
+        ),
+        (
+            target.target_access_mode == "Legacy",
             "target-access-mode Legacy",
             "it means HostPort",
         ),
@@ -126,17 +80,17 @@ pub(super) fn without_effect(args: &Args) -> Vec<String> {
         .filter(|(given, _, _)| *given)
         .map(|(_, flag, why)| format!("--{flag} has no effect: {why}"))
         .collect();
-    lines.extend(denial_without_effect(rest));
+    lines.extend(denial_without_effect(&args.denial));
     lines
 }
 
 /// How requests for internal domains would be refused, which is not asked for.
-fn denial_without_effect(rest: &RestArgs) -> Option<String> {
-    let given = rest.internal_domains != ["*.cluster.local"]
-        || rest.deny_internal_domains_response != "Unauthorized"
-        || rest.deny_internal_domains_response_content_type != "text/plain"
-        || rest.deny_internal_domains_response_status_code != 401;
-    given.then(|| {
+fn denial_without_effect(args: &DenialArgs) -> Option<String> {
+    let given = args.internal_domains != ["*.cluster.local"]
+        || args.deny_internal_domains_response != "Unauthorized"
+        || args.deny_internal_domains_response_content_type != "text/plain"
+        || args.deny_internal_domains_response_status_code != 401;
+    (given && !args.deny_internal_domains).then(|| {
         "--internal-domains and --deny-internal-domains-response* have no effect: \
          --deny-internal-domains is not given"
             .to_owned()

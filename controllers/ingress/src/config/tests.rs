@@ -123,6 +123,12 @@ fn every_wrong_flag_is_named() {
         ("nlb-healthy-threshold-count", "1"),
         ("deregistration-delay-timeout", "0s"),
         ("creation-timeout", "59s"),
+        ("nlb-http-target-port", "9998"),
+        ("internal-domains", "a/b"),
+        ("deny-internal-domains-response-status-code", "301"),
+        ("deny-internal-domains-response-content-type", "text/xml"),
+        ("custom-filters", "worker"),
+        ("aws-waf-web-acl-id", "5f2f1f7d-4f0a-4b1e-9c5e-0123456789ab"),
         ("cluster-id", ""),
     ] {
         let problems = read(&[&format!("--{flag}={value}")]).unwrap_err();
@@ -141,14 +147,7 @@ fn every_wrong_flag_is_named() {
 #[test]
 fn what_is_not_built_yet_is_not_pretended() {
     for (flag, value) in [
-        ("load-balancer-type", "network"),
-        ("target-access-mode", "AWSCNI"),
         ("api-server-base-url", "http://127.0.0.1:8001"),
-        ("custom-filters", "tag:a=b"),
-        ("alb-http-target-port", "80"),
-        ("nlb-http-target-port", "80"),
-        ("deny-internal-domains", "true"),
-        ("aws-waf-web-acl-id", "x"),
         ("cloudwatch-alarms-config-map", "kube-system/alarms"),
     ] {
         let problems = read(&[&format!("--{flag}={value}")]).unwrap_err();
@@ -159,12 +158,71 @@ fn what_is_not_built_yet_is_not_pretended() {
 }
 
 #[test]
+fn network_load_balancers_denial_and_web_acl() {
+    let acl = "arn:aws:wafv2:eu-central-1:123456789012:regional/webacl/web/0a";
+    let config = read(&[
+        "--load-balancer-type=network",
+        "--nlb-http-enabled",
+        "--nlb-http-target-port=9998",
+        "--nlb-cross-zone",
+        "--nlb-zone-affinity=availability_zone_affinity",
+        "--nlb-healthy-threshold-count=4",
+        "--alb-http-target-port=9997",
+        "--deny-internal-domains",
+        "--internal-domains=*.Internal",
+        "--internal-domains=*.cluster.local",
+        "--deny-internal-domains-response-status-code=403",
+        &format!("--aws-waf-web-acl-id={acl}"),
+    ])
+    .unwrap();
+    assert!(config.without_effect.is_empty());
+    let decisions = config.decisions("kube-1", "vpc-1");
+    assert_eq!(decisions.defaults.kind.as_str(), "network");
+    assert_eq!(decisions.defaults.web_acl.unwrap().as_str(), acl);
+    let nlb = decisions.network_load_balancers;
+    assert!(nlb.http && nlb.cross_zone);
+    assert_eq!(nlb.zone_affinity.as_str(), "availability_zone_affinity");
+    assert_eq!(decisions.target.nlb_threshold, 4);
+    assert_eq!(decisions.target.nlb_http_port, Some(9998));
+    assert_eq!(decisions.target.alb_http_port, Some(9997));
+    let denial = decisions.denial.unwrap();
+    assert_eq!(denial.response.status, 403);
+    let domains: Vec<_> = denial.domains.iter().map(String::as_str).collect();
+    assert_eq!(domains, ["*.cluster.local", "*.internal"]);
+}
+
+#[test]
+fn targets_are_nodes_or_instances_or_pods() {
+    let config = read(&[]).unwrap();
+    assert!(config.instance_filters.is_none() && config.pods.is_none());
+    let config = read(&["--custom-filters=tag:role=worker tag-key=node"]).unwrap();
+    assert_eq!(config.instance_filters.unwrap().len(), 2);
+    let config = read(&[
+        "--target-access-mode=AWSCNI",
+        "--target-cni-namespace=edge",
+        "--target-cni-pod-labelselector=application=skipper",
+    ])
+    .unwrap();
+    let pods = config.pods.unwrap();
+    assert_eq!(
+        (pods.namespace.as_str(), pods.selector.as_str()),
+        ("edge", "application=skipper")
+    );
+    assert!(config.without_effect.is_empty());
+    let problems = read(&["--target-access-mode=AWSCNI"]).unwrap_err();
+    assert!(
+        problems[0].starts_with("--target-cni-pod-labelselector: \"\" is not allowed"),
+        "{problems:?}"
+    );
+}
+
+#[test]
 fn what_has_no_effect_is_said() {
     let config = read(&[
         "--creation-timeout=10m",
         "--disable-instrumented-http-client",
-        "--nlb-cross-zone",
         "--target-access-mode=Legacy",
+        "--target-cni-namespace=edge",
         "--internal-domains=*.internal",
     ])
     .unwrap();
@@ -218,5 +276,5 @@ fn the_variables_of_the_other_system_are_read() {
     .unwrap();
     assert_eq!(all.own.source.polling_interval.0, Duration::from_secs(60));
     assert_eq!(all.own.target.target_port, 8080);
-    assert_eq!(all.own.rest.custom_filters, "tag:a=b");
+    assert_eq!(all.own.target.custom_filters, "tag:a=b");
 }

@@ -139,6 +139,10 @@ impl<E: LoadBalancing> Reader<'_, E> {
         let attributes = self.elb.attributes(&balancer.arn).await?;
         let mut listeners = self.elb.listeners(&balancer.arn).await?;
         for listener in listeners.values_mut() {
+            // NLBs have no rules.
+            if self.scope.rules && listener.protocol.starts_with("HTTP") {
+                listener.rules = self.elb.rules(&listener.arn).await?;
+            }
             if listener.default_certificate.is_some() {
                 listener.certificates = self.elb.certificates(&listener.arn).await?;
             }
@@ -163,7 +167,13 @@ impl<E: LoadBalancing> Reader<'_, E> {
         let names: Vec<_> = read.whole.iter().filter(whole).cloned().collect();
         // Ten load balancers with two listeners each make one call.
         for names in names.chunks(10) {
-            let of = |name: &String| balancers[name].listeners.values().map(|l| l.arn.clone());
+            let of = |name: &String| {
+                let listeners = balancers[name].listeners.values();
+                listeners.flat_map(|l| {
+                    let rules = l.rules.values().map(|rule| rule.arn.clone());
+                    std::iter::once(l.arn.clone()).chain(rules)
+                })
+            };
             let arns: Vec<_> = names.iter().flat_map(of).collect();
             match self.elb.tags(&arns).await {
                 Ok(mut tags) => {
@@ -171,6 +181,9 @@ impl<E: LoadBalancing> Reader<'_, E> {
                         let listeners = balancers.get_mut(name).map(|b| &mut b.listeners);
                         for listener in listeners.into_iter().flat_map(|l| l.values_mut()) {
                             listener.tags = tags.remove(&listener.arn).unwrap_or_default();
+                            for rule in listener.rules.values_mut() {
+                                rule.tags = tags.remove(&rule.arn).unwrap_or_default();
+                            }
                         }
                     }
                 }
@@ -231,6 +244,7 @@ fn remember_balancer(
         tags: tags.get(&listed.arn).cloned().or(known).unwrap_or_default(),
         attributes: old.map(|old| old.attributes.clone()).unwrap_or_default(),
         listeners: old.map(|old| old.listeners.clone()).unwrap_or_default(),
+        has_web_acl: old.is_some_and(|old| old.has_web_acl),
         ..listed
     }
 }

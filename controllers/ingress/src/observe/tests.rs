@@ -19,12 +19,14 @@ fn balancer(name: &str, tags: Tags) -> LoadBalancer {
         tags,
         attributes: BTreeMap::new(),
         listeners: BTreeMap::new(),
+        has_web_acl: false,
     }
 }
 
 fn group(name: &str, tags: Tags) -> TargetGroup {
     TargetGroup {
         arn: Arn::new(name),
+        kind: None,
         protocol: None,
         port: 1,
         health_check: None,
@@ -63,9 +65,10 @@ async fn refresh(memory: &mut Memory, elb: &FakeElb, depth: Depth) -> Result<()>
     let scope = Scope {
         ownership: &ownership,
         vpc: VPC,
+        rules: false,
     };
     memory.begin();
-    memory.refresh(elb, scope, depth).await
+    memory.refresh((elb, elb), scope, depth).await
 }
 
 #[tokio::test]

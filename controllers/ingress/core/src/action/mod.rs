@@ -7,9 +7,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use isthmus_core::Effect;
 
-use crate::{Arn, DesiredTargetGroup, HealthCheck};
+use crate::{Arn, DesiredTargetGroup, HealthCheck, WebAcl};
 
-pub use spec::{DefaultAction, ListenerSpec, NewLoadBalancer, Resource};
+pub use spec::{DefaultAction, ListenerSpec, NewLoadBalancer, Resource, RuleSpec};
 
 /// One call to ELBv2. Load balancers and target groups are named, since their ARNs
 /// may come into being only while the plan is carried out.
@@ -46,18 +46,18 @@ pub enum Operation {
         /// Its name.
         target_group: String,
     },
-    /// Add instances.
+    /// Add targets.
     Register {
         /// The target group's name.
         target_group: String,
-        /// Instance ids.
+        /// Instance ids, or addresses.
         targets: BTreeSet<String>,
     },
-    /// Take instances away; their connections run out first.
+    /// Take targets away; their connections run out first.
     Deregister {
         /// The target group's name.
         target_group: String,
-        /// Instance ids.
+        /// Instance ids, or addresses.
         targets: BTreeSet<String>,
         /// How many are registered before.
         of: usize,
@@ -101,6 +101,31 @@ pub enum Operation {
         /// The listener's port.
         port: u16,
     },
+    /// Make a rule.
+    CreateRule(RuleSpec),
+    /// Change the conditions and the response of a rule.
+    SetRule(RuleSpec),
+    /// Delete a rule.
+    DeleteRule {
+        /// The load balancer's name.
+        load_balancer: String,
+        /// The listener's port.
+        port: u16,
+        /// The rule's priority.
+        priority: u32,
+    },
+    /// Give a load balancer a web ACL, in place of the one it has.
+    Associate {
+        /// The load balancer's name.
+        load_balancer: String,
+        /// Which one.
+        web_acl: WebAcl,
+    },
+    /// Take a load balancer's web ACL away.
+    Disassociate {
+        /// The load balancer's name.
+        load_balancer: String,
+    },
     /// Add a certificate for clients with SNI.
     Attach {
         /// The load balancer's name.
@@ -139,6 +164,8 @@ impl isthmus_core::Action for Action {
             | Op::Register { .. }
             | Op::CreateLoadBalancer(_)
             | Op::CreateListener(_)
+            | Op::CreateRule(_)
+            | Op::Associate { .. }
             | Op::Attach { .. } => Effect::Add,
             Op::SetHealthCheck { .. }
             | Op::SetTargetGroupAttributes { .. }
@@ -146,12 +173,15 @@ impl isthmus_core::Action for Action {
             | Op::SetSecurityGroup { .. }
             | Op::SetSubnets { .. }
             | Op::SetListener(_)
+            | Op::SetRule(_)
             | Op::AddTags { .. }
             | Op::RemoveTags { .. } => Effect::Change,
             Op::DeleteTargetGroup { .. }
             | Op::Deregister { .. }
             | Op::DeleteLoadBalancer { .. }
             | Op::DeleteListener { .. }
+            | Op::DeleteRule { .. }
+            | Op::Disassociate { .. }
             | Op::Detach { .. } => Effect::Remove,
         }
     }
@@ -170,6 +200,8 @@ impl isthmus_core::Action for Action {
             | Op::SetSubnets { .. }
             | Op::DeleteLoadBalancer { .. } => "load-balancer",
             Op::CreateListener(_) | Op::SetListener(_) | Op::DeleteListener { .. } => "listener",
+            Op::CreateRule(_) | Op::SetRule(_) | Op::DeleteRule { .. } => "rule",
+            Op::Associate { .. } | Op::Disassociate { .. } => "web-acl",
             Op::Attach { .. } | Op::Detach { .. } => "certificate",
             Op::AddTags { .. } | Op::RemoveTags { .. } => "tag",
         }
@@ -188,7 +220,17 @@ impl isthmus_core::Action for Action {
             Op::SetAttributes { load_balancer, .. }
             | Op::SetSecurityGroup { load_balancer, .. }
             | Op::SetSubnets { load_balancer, .. }
+            | Op::Associate { load_balancer, .. }
+            | Op::Disassociate { load_balancer }
             | Op::DeleteLoadBalancer { load_balancer } => load_balancer.clone(),
+            Op::CreateRule(rule) | Op::SetRule(rule) => {
+                format!("{}:{}/{}", rule.load_balancer, rule.port, rule.priority)
+            }
+            Op::DeleteRule {
+                load_balancer,
+                port,
+                priority,
+            } => format!("{load_balancer}:{port}/{priority}"),
             Op::CreateListener(spec) | Op::SetListener(spec) => {
                 format!("{}:{}", spec.load_balancer, spec.port)
             }

@@ -1,8 +1,8 @@
 //! What is made or changed, in full.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use crate::{Arn, IpAddressType, LoadBalancerType, Protocol, Scheme, SslPolicy};
+use crate::{Arn, FixedResponse, IpAddressType, LoadBalancerType, Protocol, Scheme, SslPolicy};
 
 /// A resource that carries tags, by name.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,8 +32,8 @@ pub struct NewLoadBalancer {
     pub scheme: Scheme,
     /// Its addresses.
     pub ip_address_type: IpAddressType,
-    /// Its security group.
-    pub security_group: String,
+    /// Its security group; NLBs have none.
+    pub security_group: Option<String>,
     /// Its subnets by zone.
     pub subnets: BTreeMap<String, String>,
     /// Its tags.
@@ -75,6 +75,30 @@ impl ListenerSpec {
 pub enum DefaultAction {
     /// To the target group of this name.
     Forward(String),
+    /// All requests to `from`, while the health of `to` is checked.
+    Shift {
+        /// The target group that serves.
+        from: String,
+        /// The one that is to take its place.
+        to: String,
+    },
     /// 301 to the same URL with HTTPS on port 443.
     RedirectToHttps,
+}
+
+/// A rule that refuses requests for some hosts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RuleSpec {
+    /// The load balancer's name.
+    pub load_balancer: String,
+    /// The listener's port.
+    pub port: u16,
+    /// 1 goes first.
+    pub priority: u32,
+    /// The hosts.
+    pub hosts: BTreeSet<String>,
+    /// What they are answered.
+    pub response: FixedResponse,
+    /// Its tags; not written when it changes.
+    pub tags: BTreeMap<String, String>,
 }

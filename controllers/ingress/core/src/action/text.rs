@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use super::{Action, DefaultAction, ListenerSpec, NewLoadBalancer, Operation};
+use super::{Action, DefaultAction, ListenerSpec, NewLoadBalancer, Operation, RuleSpec};
 use crate::DesiredTargetGroup;
 
 impl fmt::Display for Action {
@@ -12,6 +12,7 @@ impl fmt::Display for Action {
         match &self.operation {
             Op::CreateTargetGroup(group) => {
                 let DesiredTargetGroup {
+                    kind,
                     protocol,
                     port,
                     vpc,
@@ -20,7 +21,8 @@ impl fmt::Display for Action {
                 } = group;
                 write!(
                     f,
-                    "instances, {protocol} {port} in {vpc}, check {health_check}"
+                    "{}, {protocol} {port} in {vpc}, check {health_check}",
+                    kind.plural()
                 )
             }
             Op::SetHealthCheck { health_check, .. } => write!(f, "check {health_check}"),
@@ -38,12 +40,10 @@ impl fmt::Display for Action {
                     subnets,
                     ..
                 } = balancer;
-                let subnets: Vec<_> = subnets.values().map(String::as_str).collect();
-                let subnets = subnets.join(", ");
-                write!(
-                    f,
-                    "{scheme} {kind} {ip_address_type}, {security_group}, {subnets}"
-                )
+                let network = security_group.iter().chain(subnets.values());
+                let network: Vec<_> = network.map(String::as_str).collect();
+                let network = network.join(", ");
+                write!(f, "{scheme} {kind} {ip_address_type}, {network}")
             }
             Op::SetSecurityGroup { security_group, .. } => f.write_str(security_group),
             Op::SetSubnets { subnets, .. } => {
@@ -51,6 +51,8 @@ impl fmt::Display for Action {
                 f.write_str(&subnets.join(", "))
             }
             Op::CreateListener(spec) | Op::SetListener(spec) => spec.fmt(f),
+            Op::CreateRule(rule) | Op::SetRule(rule) => rule.fmt(f),
+            Op::Associate { web_acl, .. } => web_acl.fmt(f),
             Op::Attach { certificate, .. } | Op::Detach { certificate, .. } => {
                 f.write_str(certificate.as_str())
             }
@@ -58,7 +60,9 @@ impl fmt::Display for Action {
             Op::RemoveTags { keys, .. } => write!(f, "without {}", list(keys)),
             Op::DeleteTargetGroup { .. }
             | Op::DeleteLoadBalancer { .. }
-            | Op::DeleteListener { .. } => Ok(()),
+            | Op::DeleteListener { .. }
+            | Op::DeleteRule { .. }
+            | Op::Disassociate { .. } => Ok(()),
         }
     }
 }
@@ -77,10 +81,26 @@ impl fmt::Display for ListenerSpec {
         }
         match &self.action {
             Some(DefaultAction::Forward(group)) => parts.push(format!("to {group}")),
+            Some(DefaultAction::Shift { from, to }) => {
+                parts.push(format!("to {from} until {to} is healthy"));
+            }
             Some(DefaultAction::RedirectToHttps) => parts.push("redirect to HTTPS".to_owned()),
             None => {}
         }
         f.write_str(&parts.join(", "))
+    }
+}
+
+impl fmt::Display for RuleSpec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let response = &self.response;
+        write!(
+            f,
+            "{} {:?} to {}",
+            response.status,
+            response.body,
+            list(&self.hosts)
+        )
     }
 }
 

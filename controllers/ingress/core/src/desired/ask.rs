@@ -57,7 +57,7 @@ pub(super) fn ask(
     if hosts.is_empty() {
         return Asked::Nothing;
     }
-    let settings = match settings(&ingress.annotations, config.defaults) {
+    let settings = match settings(&ingress.annotations, &config.defaults) {
         Ok(settings) => settings,
         Err(errors) => {
             rejections.push(annotations(&ingress.object, &errors));

@@ -1,7 +1,9 @@
 //! Which load balancers there should be.
 
 mod ask;
+mod attributes;
 mod balancer;
+mod target_group;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,8 +11,9 @@ use isthmus_core::{ObjectRef, Rejection};
 use jiff::Timestamp;
 
 use crate::{
-    Arn, Bounds, CertificateIndex, Config, HealthCheck, Ingress, IpAddressType, Protocol, Scheme,
-    Slot, Snapshot, SslPolicy, StatusEntry, instances, place,
+    Arn, Bounds, CertificateIndex, Config, Denial, HealthCheck, Ingress, IpAddressType,
+    LoadBalancerType, Protocol, Scheme, Slot, Snapshot, SslPolicy, StatusEntry, TargetType,
+    Targets, WebAcl, place,
 };
 use ask::{Asked, Circumstances, ask, too_many_certificates};
 use balancer::load_balancer;
@@ -26,18 +29,21 @@ pub struct Desired {
     pub listed: BTreeSet<Arn>,
     /// RouteGroups cannot be read: whoever was served for one may still be.
     pub route_groups_absent: bool,
-    /// The instances that take traffic.
-    pub targets: BTreeSet<String>,
+    /// What takes traffic.
+    pub targets: Targets,
 }
 
 /// A load balancer as it should be.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DesiredLoadBalancer {
+    /// Its type.
+    pub kind: LoadBalancerType,
     /// Who can reach it.
     pub scheme: Scheme,
     /// Its addresses.
     pub ip_address_type: IpAddressType,
     /// Its security group; `None` if none was found: a living one keeps what it has.
+    /// NLBs have none.
     pub security_group: Option<String>,
     /// The subnet of each zone; a living one gets those of new zones.
     pub subnets: BTreeMap<String, String>,
@@ -45,27 +51,54 @@ pub struct DesiredLoadBalancer {
     pub attributes: BTreeMap<String, String>,
     /// The tags it is made with.
     pub tags: BTreeMap<String, String>,
-    /// Whether port 80 redirects to port 443.
-    pub redirect_http: bool,
+    /// What happens on port 80.
+    pub plain: PlainHttp,
+    /// The requests that it refuses itself.
+    pub denial: Option<Denial>,
+    /// Its web ACL.
+    pub web_acl: Option<WebAcl>,
     /// The TLS policy of port 443.
     pub ssl_policy: SslPolicy,
     /// The certificates of port 443, at least one.
     pub certificates: BTreeSet<Arn>,
-    /// Where it forwards to.
+    /// Where port 443 forwards to.
     pub target_group: DesiredTargetGroup,
     /// The Ingresses on it.
     pub members: Vec<ObjectRef>,
 }
 
+/// What a load balancer does on port 80.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PlainHttp {
+    /// There is no listener.
+    Closed,
+    /// 301 to the same URL with HTTPS.
+    Redirect,
+    /// It forwards, where no other target group is given to that of port 443.
+    Forward(Option<DesiredTargetGroup>),
+}
+
 impl DesiredLoadBalancer {
-    /// ALBs need subnets in two zones
-    /// (<https://docs.aws.amazon.com/elasticloadbalancing/latest/application/application-load-balancers.html#subnets-load-balancer>).
-    pub const MIN_ZONES: usize = 2;
+    /// Whether it cannot be made without a security group.
+    #[must_use]
+    pub fn needs_security_group(&self) -> bool {
+        self.kind == LoadBalancerType::Application
+    }
 
     /// Whether all is there that making it needs.
     #[must_use]
     pub fn can_be_made(&self) -> bool {
-        self.security_group.is_some() && self.subnets.len() >= Self::MIN_ZONES
+        let guarded = self.security_group.is_some() || !self.needs_security_group();
+        guarded && self.subnets.len() >= self.kind.min_zones()
+    }
+
+    /// Its target groups.
+    pub fn target_groups(&self) -> impl Iterator<Item = &DesiredTargetGroup> {
+        let plain = match &self.plain {
+            PlainHttp::Forward(group) => group.as_ref(),
+            PlainHttp::Closed | PlainHttp::Redirect => None,
+        };
+        std::iter::once(&self.target_group).chain(plain)
     }
 }
 
@@ -74,6 +107,8 @@ impl DesiredLoadBalancer {
 pub struct DesiredTargetGroup {
     /// Its name.
     pub name: String,
+    /// What its targets are.
+    pub kind: TargetType,
     /// The protocol to the targets.
     pub protocol: Protocol,
     /// The port of the targets.
@@ -188,7 +223,7 @@ pub fn desired(snapshot: &Snapshot, config: &Config, now: Timestamp) -> (Desired
             .map(|certificate| certificate.arn.clone())
             .collect(),
         route_groups_absent: snapshot.route_groups_absent,
-        targets: instances(&snapshot.nodes, &config.nodes),
+        targets: Targets::new(snapshot, config),
     };
     (desired, rejections)
 }

@@ -8,7 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use isthmus_core::{ObjectRef, Ownership};
 
 use crate::{
-    Arn, IpAddressType, LoadBalancerType, Scheme, SecurityGroupId, Settings, SslPolicy, naming,
+    Arn, IpAddressType, LoadBalancerType, Scheme, SecurityGroupId, Settings, SslPolicy,
+    WebAclChoice, naming,
 };
 use fill::fill;
 
@@ -26,6 +27,8 @@ pub struct GroupKey {
     pub http2: bool,
     /// An annotated security group.
     pub security_group: Option<SecurityGroupId>,
+    /// A web ACL that is not the default one.
+    pub web_acl: WebAclChoice,
     /// The one object on an unshared load balancer.
     pub owner: Option<Owner>,
 }
@@ -49,6 +52,7 @@ impl GroupKey {
             ip_address_type: settings.ip_address_type,
             http2: settings.http2,
             security_group: settings.security_group.clone(),
+            web_acl: settings.web_acl.clone(),
             owner: (!settings.shared).then(|| Owner {
                 kind: object.kind,
                 name: format!("{}/{}", object.namespace, object.name),

@@ -12,6 +12,7 @@ fn key(owner: Option<&str>) -> GroupKey {
         ip_address_type: IpAddressType::Ipv4,
         http2: true,
         security_group: None,
+        web_acl: WebAclChoice::Default,
         owner: owner.map(|name| Owner {
             kind: "Ingress",
             name: name.to_owned(),

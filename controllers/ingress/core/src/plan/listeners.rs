@@ -4,7 +4,10 @@ use super::Planner;
 use super::certificates::CertificateChange;
 use crate::action::{DefaultAction, ListenerSpec, Operation};
 use crate::rejection::{NOT_OWNED, reject_all};
-use crate::{Arn, DesiredLoadBalancer, Listener, ListenerAction, LoadBalancer, Protocol, is_ours};
+use crate::{
+    Arn, DesiredLoadBalancer, Listener, ListenerAction, LoadBalancer, LoadBalancerType, PlainHttp,
+    Protocol, is_ours,
+};
 
 impl Planner<'_> {
     pub(super) fn listeners(
@@ -17,8 +20,10 @@ impl Planner<'_> {
         for certificate in &certificates.make_room {
             self.detach(name, want, certificate);
         }
-        let owned = self.listener(want, have, https(name, want, certificates));
+        let listener = |port| have.and_then(|have| have.listeners.get(&port));
+        let owned = self.listener(want, listener(443), secure(name, want, certificates));
         if owned {
+            self.rules(name, want, 443, listener(443));
             for certificate in &certificates.attach {
                 let attach = Operation::Attach {
                     load_balancer: name.to_owned(),
@@ -30,7 +35,11 @@ impl Planner<'_> {
                 self.detach(name, want, certificate);
             }
         }
-        self.listener(want, have, http(name, want));
+        if let Some(spec) = plain(name, want)
+            && self.listener(want, listener(80), spec)
+        {
+            self.rules(name, want, 80, listener(80));
+        }
         self.delete_others(name, want, have);
     }
 
@@ -46,11 +55,11 @@ impl Planner<'_> {
     fn listener(
         &mut self,
         want: &DesiredLoadBalancer,
-        have: Option<&LoadBalancer>,
-        spec: ListenerSpec,
+        have: Option<&Listener>,
+        mut spec: ListenerSpec,
     ) -> bool {
         let name = spec.load_balancer.clone();
-        let Some(listener) = have.and_then(|have| have.listeners.get(&spec.port)) else {
+        let Some(listener) = have else {
             self.push(&name, &want.members, Operation::CreateListener(spec));
             return true;
         };
@@ -62,6 +71,7 @@ impl Planner<'_> {
             reject_all(&mut self.out.rejections, &want.members, NOT_OWNED, &message);
             return false;
         }
+        spec.action = spec.action.map(|action| self.shift(listener, action));
         let change = self.change(listener, spec);
         if !change.is_empty() {
             self.push(&name, &want.members, Operation::SetListener(change));
@@ -90,13 +100,16 @@ impl Planner<'_> {
     }
 
     fn does(&self, have: &Listener, action: &DefaultAction) -> bool {
+        let is = |name: &String, arn: &Arn| {
+            let group = self.observed.target_groups.get(name);
+            group.is_some_and(|group| group.arn == *arn)
+        };
         match (action, &have.action) {
             (DefaultAction::RedirectToHttps, ListenerAction::RedirectToHttps) => true,
-            (DefaultAction::Forward(name), ListenerAction::Forward(arn)) => self
-                .observed
-                .target_groups
-                .get(name)
-                .is_some_and(|group| group.arn == *arn),
+            (DefaultAction::Forward(name), ListenerAction::Forward(arn)) => is(name, arn),
+            (DefaultAction::Shift { from, to }, ListenerAction::Shift { from: old, to: new }) => {
+                is(from, old) && is(to, new)
+            }
             _ => false,
         }
     }
@@ -113,7 +126,8 @@ impl Planner<'_> {
             .flat_map(|have| self.our_ports(have))
             .collect::<Vec<_>>()
         {
-            if port != 80 && port != 443 {
+            let wanted = port == 443 || (port == 80 && want.plain != PlainHttp::Closed);
+            if !wanted {
                 let load_balancer = name.to_owned();
                 self.push(
                     name,
@@ -137,11 +151,18 @@ impl Planner<'_> {
     }
 }
 
-fn https(name: &str, want: &DesiredLoadBalancer, certificates: &CertificateChange) -> ListenerSpec {
+fn secure(
+    name: &str,
+    want: &DesiredLoadBalancer,
+    certificates: &CertificateChange,
+) -> ListenerSpec {
     ListenerSpec {
         load_balancer: name.to_owned(),
         port: 443,
-        protocol: Some(Protocol::Https),
+        protocol: Some(match want.kind {
+            LoadBalancerType::Application => Protocol::Https,
+            LoadBalancerType::Network => Protocol::Tls,
+        }),
         ssl_policy: Some(want.ssl_policy),
         default_certificate: certificates.default.clone(),
         action: Some(DefaultAction::Forward(want.target_group.name.clone())),
@@ -149,19 +170,25 @@ fn https(name: &str, want: &DesiredLoadBalancer, certificates: &CertificateChang
     }
 }
 
-fn http(name: &str, want: &DesiredLoadBalancer) -> ListenerSpec {
-    let action = if want.redirect_http {
-        DefaultAction::RedirectToHttps
-    } else {
-        DefaultAction::Forward(want.target_group.name.clone())
+fn plain(name: &str, want: &DesiredLoadBalancer) -> Option<ListenerSpec> {
+    let action = match &want.plain {
+        PlainHttp::Closed => return None,
+        PlainHttp::Redirect => DefaultAction::RedirectToHttps,
+        PlainHttp::Forward(own) => {
+            let group = own.as_ref().unwrap_or(&want.target_group);
+            DefaultAction::Forward(group.name.clone())
+        }
     };
-    ListenerSpec {
+    Some(ListenerSpec {
         load_balancer: name.to_owned(),
         port: 80,
-        protocol: Some(Protocol::Http),
+        protocol: Some(match want.kind {
+            LoadBalancerType::Application => Protocol::Http,
+            LoadBalancerType::Network => Protocol::Tcp,
+        }),
         ssl_policy: None,
         default_certificate: None,
         action: Some(action),
         tags: want.target_group.tags.clone(),
-    }
+    })
 }

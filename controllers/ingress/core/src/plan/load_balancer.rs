@@ -7,7 +7,7 @@ use super::{Planner, differing, missing_tags};
 use crate::action::{NewLoadBalancer, Operation, Resource};
 use crate::rejection::{LOAD_BALANCER_FAILED, NOT_OWNED, reject_all};
 use crate::{
-    DesiredLoadBalancer, LoadBalancer, LoadBalancerType, ROUTE_GROUPS, State, UNUSED_SINCE, is_ours,
+    DesiredLoadBalancer, LoadBalancer, ROUTE_GROUPS, State, UNUSED_SINCE, WEB_ACL_TAG, is_ours,
 };
 
 impl Planner<'_> {
@@ -20,7 +20,7 @@ impl Planner<'_> {
         match have {
             None if !want.can_be_made() => {}
             None => {
-                self.target_group(name, want);
+                self.target_groups(name, want);
                 self.create(name, want);
             }
             Some(have) if have.state == State::Failed => {
@@ -35,7 +35,7 @@ impl Planner<'_> {
                 );
             }
             Some(have) => {
-                self.target_group(name, want);
+                self.target_groups(name, want);
                 self.update(name, want, have);
             }
         }
@@ -44,20 +44,18 @@ impl Planner<'_> {
     /// Whether a name that is needed belongs to a resource without our marks.
     fn is_taken(&mut self, name: &str, want: &DesiredLoadBalancer) -> bool {
         let ownership = &self.config.ownership;
-        let group = &want.target_group.name;
         let balancer = self
             .observed
             .load_balancers
             .get(name)
             .map(|b| ("load balancer", name, &b.tags));
-        let group = self
-            .observed
-            .target_groups
-            .get(group)
-            .map(|g| ("target group", group.as_str(), &g.tags));
-        let foreign = [balancer, group]
+        let groups = want.target_groups().filter_map(|group| {
+            let there = self.observed.target_groups.get(&group.name)?;
+            Some(("target group", group.name.as_str(), &there.tags))
+        });
+        let foreign = balancer
             .into_iter()
-            .flatten()
+            .chain(groups)
             .find(|(_, _, tags)| !is_ours(ownership, tags));
         let Some((what, which, _)) = foreign else {
             return false;
@@ -73,20 +71,22 @@ impl Planner<'_> {
     }
 
     fn create(&mut self, name: &str, want: &DesiredLoadBalancer) {
-        let Some(security_group) = want.security_group.clone() else {
-            return;
-        };
+        let mut tags = want.tags.clone();
+        if let Some(acl) = &want.web_acl {
+            tags.insert(WEB_ACL_TAG.to_owned(), acl.to_string());
+        }
         let new = NewLoadBalancer {
             name: name.to_owned(),
-            kind: LoadBalancerType::Application,
+            kind: want.kind,
             scheme: want.scheme,
             ip_address_type: want.ip_address_type,
-            security_group,
+            security_group: want.security_group.clone(),
             subnets: want.subnets.clone(),
-            tags: want.tags.clone(),
+            tags,
         };
         self.push(name, &want.members, Operation::CreateLoadBalancer(new));
         self.attributes(name, want, &BTreeMap::new());
+        self.associate(name, want, None);
         self.listeners(
             name,
             want,
@@ -105,7 +105,16 @@ impl Planner<'_> {
             let resource = Resource::LoadBalancer(name.to_owned());
             self.push(name, &want.members, Operation::AddTags { resource, tags });
         }
+        // Nobody gets in before the web ACL is there; but who is in is not stopped by a wrong one.
+        let closed = have.listeners.is_empty();
+        if closed {
+            self.associate(name, want, Some(have));
+        }
         self.listeners(name, want, Some(have), &certificates);
+        if !closed {
+            self.associate(name, want, Some(have));
+        }
+        self.disassociate(name, want, have);
         let mut keys = certificates.end_tags.clone();
         if have.tags.contains_key(UNUSED_SINCE) {
             keys.insert(UNUSED_SINCE.to_owned());

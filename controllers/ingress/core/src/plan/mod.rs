@@ -4,10 +4,13 @@ mod certificates;
 mod listeners;
 mod load_balancer;
 mod retire;
+mod rules;
+mod shift;
 mod target_group;
 mod usage;
+mod web_acl;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use isthmus_core::{ObjectRef, Plan, Rejection};
 use jiff::Timestamp;
@@ -25,6 +28,8 @@ pub struct Planned {
     pub rejections: Vec<Rejection>,
     /// When the next thing that is kept for a while has been kept long enough.
     pub wake: Option<Timestamp>,
+    /// Target groups that take the place of others as soon as they have a healthy target.
+    pub warming: BTreeSet<String>,
 }
 
 /// Decides the steps. Nothing without our marks appears in them.
@@ -40,6 +45,7 @@ pub fn plan(desired: &Desired, observed: &Observed, config: &Config, now: Timest
         config,
         now,
         usages: Usages::new(desired),
+        serving: BTreeSet::new(),
         out: Planned::default(),
     };
     for (name, balancer) in &desired.load_balancers {
@@ -60,6 +66,8 @@ struct Planner<'a> {
     config: &'a Config,
     now: Timestamp,
     usages: Usages,
+    /// Target groups that are not wanted and serve until others are healthy.
+    serving: BTreeSet<String>,
     out: Planned,
 }
 
@@ -109,7 +117,11 @@ fn default_attribute(key: &str) -> &'static str {
         "idle_timeout.timeout_seconds" => "60",
         "routing.http2.enabled" => "true",
         "deregistration_delay.timeout_seconds" => "300",
-        "deletion_protection.enabled" | "access_logs.s3.enabled" => "false",
+        "deletion_protection.enabled"
+        | "access_logs.s3.enabled"
+        | "load_balancing.cross_zone.enabled"
+        | "routing.http.drop_invalid_header_fields.enabled" => "false",
+        "dns_record.client_routing_policy" => "any_availability_zone",
         _ => "",
     }
 }

@@ -6,33 +6,42 @@ use isthmus_core::ObjectRef;
 
 use super::{Planner, differing, missing_tags};
 use crate::action::{Operation, Resource};
-use crate::{Arn, DesiredLoadBalancer, Health, TargetGroup, is_ours};
+use crate::{Arn, DesiredLoadBalancer, DesiredTargetGroup, Health, TargetGroup, is_ours};
 
 impl Planner<'_> {
-    /// Makes or mends the target group of a load balancer and fills it.
-    pub(super) fn target_group(&mut self, chain: &str, want: &DesiredLoadBalancer) {
-        let objects = &want.members;
-        let group = &want.target_group;
+    /// Makes or mends the target groups of a load balancer and fills them.
+    pub(super) fn target_groups(&mut self, chain: &str, want: &DesiredLoadBalancer) {
+        for group in want.target_groups() {
+            self.target_group(chain, &want.members, group);
+        }
+    }
+
+    fn target_group(&mut self, chain: &str, objects: &[ObjectRef], group: &DesiredTargetGroup) {
         let Some(have) = self.observed.target_groups.get(&group.name) else {
             self.push(chain, objects, Operation::CreateTargetGroup(group.clone()));
-            self.target_group_attributes(chain, want, None);
-            if !self.desired.targets.is_empty() {
+            self.target_group_attributes(chain, objects, group, None);
+            if !self.desired.targets.ids.is_empty() {
                 let register = Operation::Register {
                     target_group: group.name.clone(),
-                    targets: self.desired.targets.clone(),
+                    targets: self.desired.targets.ids.clone(),
                 };
                 self.push(chain, objects, register);
             }
             return;
         };
-        if have.health_check.as_ref() != Some(&group.health_check) {
+        let check = &group.health_check;
+        if !have
+            .health_check
+            .as_ref()
+            .is_some_and(|have| check.is_met_by(have))
+        {
             let set = Operation::SetHealthCheck {
                 target_group: group.name.clone(),
-                health_check: group.health_check.clone(),
+                health_check: check.clone(),
             };
             self.push(chain, objects, set);
         }
-        self.target_group_attributes(chain, want, Some(have));
+        self.target_group_attributes(chain, objects, group, Some(have));
         let tags = missing_tags(&group.tags, &have.tags);
         if !tags.is_empty() {
             let resource = Resource::TargetGroup(group.name.clone());
@@ -44,23 +53,25 @@ impl Planner<'_> {
     fn target_group_attributes(
         &mut self,
         chain: &str,
-        want: &DesiredLoadBalancer,
+        objects: &[ObjectRef],
+        want: &DesiredTargetGroup,
         have: Option<&TargetGroup>,
     ) {
         let known = have.map(|have| have.attributes.clone()).unwrap_or_default();
-        let attributes = differing(&want.target_group.attributes, &known);
+        let attributes = differing(&want.attributes, &known);
         if !attributes.is_empty() {
-            let target_group = want.target_group.name.clone();
+            let target_group = want.name.clone();
             let set = Operation::SetTargetGroupAttributes {
                 target_group,
                 attributes,
             };
-            self.push(chain, &want.members, set);
+            self.push(chain, objects, set);
         }
     }
 
-    /// Registers and deregisters. A target group is never emptied: without any
-    /// Node to send traffic to, those that were there are the best guess.
+    /// Registers and deregisters. A target group is never emptied: without anything
+    /// to send traffic to, those that were there are the best guess, but for those
+    /// that are known to stop. One of another type keeps its targets.
     pub(super) fn targets(
         &mut self,
         chain: &str,
@@ -75,11 +86,15 @@ impl Planner<'_> {
             .map(|(id, _)| id.clone())
             .collect();
         let wanted = &self.desired.targets;
-        if wanted.is_empty() {
+        if have.kind != Some(wanted.kind) {
             return;
         }
-        let add: BTreeSet<String> = wanted.difference(&registered).cloned().collect();
-        let remove: BTreeSet<String> = registered.difference(wanted).cloned().collect();
+        let add: BTreeSet<String> = wanted.ids.difference(&registered).cloned().collect();
+        let remove: BTreeSet<String> = if wanted.ids.is_empty() {
+            registered.intersection(&wanted.stopping).cloned().collect()
+        } else {
+            registered.difference(&wanted.ids).cloned().collect()
+        };
         if !add.is_empty() {
             let target_group = name.to_owned();
             self.push(
@@ -109,7 +124,9 @@ impl Planner<'_> {
             .desired
             .load_balancers
             .values()
-            .map(|balancer| balancer.target_group.name.as_str())
+            .flat_map(DesiredLoadBalancer::target_groups)
+            .map(|group| group.name.as_str())
+            .chain(self.serving.iter().map(String::as_str))
             .collect();
         let staying = self.staying();
         let unneeded: Vec<_> = self

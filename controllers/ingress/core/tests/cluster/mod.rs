@@ -22,6 +22,7 @@ pub(crate) fn read(yaml: &str, config: &mut Config) -> Snapshot {
                 classes.push(class(&value));
             }
             "Node" => snapshot.nodes.push(node(&value)),
+            "Pod" => snapshot.pods.push(pod(&value)),
             "Flags" => flags(&value, config),
             other => panic!("what is a {other:?}?"),
         }
@@ -105,11 +106,78 @@ fn node(value: &Value) -> Node {
     }
 }
 
+fn pod(value: &Value) -> Pod {
+    let mut conditions = list(&value["status"]["conditions"]);
+    let ready = conditions.any(|c| text(&c["type"]) == "Ready" && text(&c["status"]) == "True");
+    Pod {
+        name: text(&value["metadata"]["name"]),
+        ip: value["status"]["podIP"].as_str().map(str::to_owned),
+        ready,
+        deleting: !value["metadata"]["deletionTimestamp"].is_null(),
+    }
+}
+
+/// What `--deny-internal-domains` means where nothing else is said.
+fn denial(config: &mut Config) -> &mut Denial {
+    config.denial.get_or_insert_with(|| Denial {
+        domains: ["*.cluster.local".to_owned()].into(),
+        response: FixedResponse {
+            status: 401,
+            content_type: "text/plain".to_owned(),
+            body: "Unauthorized".to_owned(),
+        },
+    })
+}
+
 fn flags(value: &Value, config: &mut Config) {
     for (flag, value) in value.as_mapping().into_iter().flatten() {
         let duration = || text(value).parse::<GoDuration>().expect("a duration").0;
+        let port = || Some(value.as_u64().expect("a port") as u16);
         match text(flag).as_str() {
             "kind" => {}
+            "load-balancer-type" => {
+                config.defaults.kind = match text(value).as_str() {
+                    "network" => LoadBalancerType::Network,
+                    _ => LoadBalancerType::Application,
+                };
+            }
+            "aws-waf-web-acl-id" => {
+                config.defaults.web_acl = Some(text(value).parse().expect("a web ACL"));
+            }
+            "nlb-http-enabled" => {
+                config.network_load_balancers.http = value.as_bool().expect("a bool");
+            }
+            "nlb-cross-zone" => {
+                config.network_load_balancers.cross_zone = value.as_bool().expect("a bool");
+            }
+            "nlb-zone-affinity" => {
+                let name = text(value);
+                let known = ZoneAffinity::NAMES.iter().find(|(n, _)| *n == name);
+                config.network_load_balancers.zone_affinity = known.expect("an affinity").1;
+            }
+            "nlb-healthy-threshold-count" => {
+                config.target.nlb_threshold = value.as_u64().expect("a number") as u32;
+            }
+            "alb-http-target-port" => config.target.alb_http_port = port(),
+            "nlb-http-target-port" => config.target.nlb_http_port = port(),
+            "target-https" => {
+                config.target.protocol = Protocol::Https;
+                config.target.health_check.protocol = Protocol::Https;
+            }
+            "target-access-mode" => {
+                config.target.kind = match text(value).as_str() {
+                    "AWSCNI" => TargetType::Ip,
+                    _ => TargetType::Instance,
+                };
+            }
+            "deny-internal-domains" => {
+                denial(config);
+            }
+            "internal-domains" => denial(config).domains = list(value).map(text).collect(),
+            "deny-internal-domains-response" => denial(config).response.body = text(value),
+            "deny-internal-domains-response-status-code" => {
+                denial(config).response.status = value.as_u64().expect("a number") as u16;
+            }
             "cert-ttl-timeout" => config.grace = duration(),
             "min-load-balancer-age" => config.min_age = duration(),
             "idle-connection-timeout" => config.idle_timeout = duration().as_secs() as u32,

@@ -26,20 +26,28 @@ pub(crate) fn config() -> Config {
         cluster_local_domain: None,
         defaults: Defaults {
             ip_address_type: IpAddressType::Ipv4,
+            kind: LoadBalancerType::Application,
+            web_acl: None,
         },
         max_certificates: 24,
         blacklist: BTreeSet::new(),
         ssl_policy: "ELBSecurityPolicy-2016-08".parse().expect("a policy"),
         redirect_http: false,
+        denial: None,
+        network_load_balancers: NetworkLoadBalancers::default(),
         target: TargetConfig {
             port: 9999,
+            alb_http_port: None,
+            nlb_http_port: None,
+            nlb_threshold: 3,
             protocol: Protocol::Http,
+            kind: TargetType::Instance,
             health_check: HealthCheck {
                 protocol: Protocol::Http,
                 path: "/kube-system/healthz".into(),
                 port: 9999,
                 interval: 10,
-                timeout: 5,
+                timeout: Some(5),
                 healthy_threshold: 5,
                 unhealthy_threshold: 2,
             },
@@ -237,7 +245,18 @@ impl World {
             Operation::RemoveTags { resource, keys } => {
                 self.tags(resource).retain(|key, _| !keys.contains(key));
             }
+            Operation::Associate { load_balancer, .. } => {
+                let balancer = self.balancer(load_balancer);
+                assert!(balancer.web_acl().is_some(), "untold association");
+                balancer.has_web_acl = true;
+            }
+            Operation::Disassociate { load_balancer } => {
+                self.balancer(load_balancer).has_web_acl = false;
+            }
             Operation::DeleteListener { .. }
+            | Operation::CreateRule(_)
+            | Operation::SetRule(_)
+            | Operation::DeleteRule { .. }
             | Operation::Attach { .. }
             | Operation::Detach { .. } => self.apply_to_listener(&action.operation),
             _ => self.apply_to_target_group(&action.operation),
@@ -254,6 +273,37 @@ impl World {
                 let listener = balancer.listeners.remove(port).expect("ListenerNotFound");
                 owned(&listener.tags);
                 self.recount();
+            }
+            Operation::CreateRule(spec) => {
+                let arn = self.arn("listener-rule/app", &spec.load_balancer);
+                owned(&spec.tags);
+                let rule = Rule {
+                    arn,
+                    hosts: Some(spec.hosts.clone()),
+                    response: Some(spec.response.clone()),
+                    tags: spec.tags.clone(),
+                };
+                let rules = &mut self.listener(&spec.load_balancer, spec.port).rules;
+                let before = rules.insert(spec.priority, rule);
+                assert!(before.is_none(), "PriorityInUse");
+            }
+            Operation::SetRule(spec) => {
+                let listener = self.listener(&spec.load_balancer, spec.port);
+                let rule = listener
+                    .rules
+                    .get_mut(&spec.priority)
+                    .expect("RuleNotFound");
+                owned(&rule.tags);
+                rule.hosts = Some(spec.hosts.clone());
+                rule.response = Some(spec.response.clone());
+            }
+            Operation::DeleteRule {
+                load_balancer,
+                port,
+                priority,
+            } => {
+                let rules = &mut self.listener(load_balancer, *port).rules;
+                owned(&rules.remove(priority).expect("RuleNotFound").tags);
             }
             Operation::Attach {
                 load_balancer,
@@ -327,10 +377,13 @@ impl World {
 
     fn create_load_balancer(&mut self, new: &NewLoadBalancer, now: Timestamp) {
         assert!(new.name.len() <= 32, "ValidationError");
-        assert!(new.subnets.len() >= 2, "ValidationError");
+        let is_alb = new.kind == LoadBalancerType::Application;
+        assert!(new.subnets.len() >= 2 || !is_alb, "ValidationError");
+        assert_eq!(new.security_group.is_some(), is_alb, "{new:?}");
         owned(&new.tags);
-        let arn = self.arn("loadbalancer/app", &new.name);
-        let prefix = if new.scheme == Scheme::Internal {
+        let kind = if is_alb { "app" } else { "net" };
+        let arn = self.arn(&format!("loadbalancer/{kind}"), &new.name);
+        let prefix = if new.scheme == Scheme::Internal && is_alb {
             "internal-"
         } else {
             ""
@@ -340,11 +393,12 @@ impl World {
             dns_name: format!("{prefix}{}-1234.eu-central-1.elb.amazonaws.com", new.name),
             state: State::Provisioning,
             created: now,
-            security_groups: BTreeSet::from([new.security_group.clone()]),
+            security_groups: new.security_group.clone().into_iter().collect(),
             subnets: new.subnets.clone(),
             tags: new.tags.clone(),
             attributes: BTreeMap::new(),
             listeners: BTreeMap::new(),
+            has_web_acl: false,
         };
         let before = self
             .observed
@@ -358,6 +412,7 @@ impl World {
         owned(&new.tags);
         let group = TargetGroup {
             arn: self.arn("targetgroup", &new.name),
+            kind: Some(new.kind),
             protocol: Some(new.protocol),
             port: new.port,
             health_check: Some(new.health_check.clone()),
@@ -379,6 +434,7 @@ impl World {
             action: ListenerAction::Other,
             default_certificate: None,
             certificates: BTreeSet::new(),
+            rules: BTreeMap::new(),
             tags: spec.tags.clone(),
         };
         let listeners = &mut self.balancer(&spec.load_balancer).listeners;
@@ -392,6 +448,10 @@ impl World {
     fn set_listener(&mut self, spec: &ListenerSpec) {
         let action = spec.action.as_ref().map(|action| match action {
             DefaultAction::Forward(name) => ListenerAction::Forward(self.group(name).arn.clone()),
+            DefaultAction::Shift { from, to } => ListenerAction::Shift {
+                from: self.group(from).arn.clone(),
+                to: self.group(to).arn.clone(),
+            },
             DefaultAction::RedirectToHttps => ListenerAction::RedirectToHttps,
         });
         let balancer = self.balancer(&spec.load_balancer);
@@ -412,7 +472,7 @@ impl World {
         if let Some(action) = action {
             listener.action = action;
         }
-        let https = listener.protocol == "HTTPS";
+        let https = matches!(listener.protocol.as_str(), "HTTPS" | "TLS");
         assert_eq!(
             https,
             listener.default_certificate.is_some(),
@@ -456,10 +516,14 @@ impl World {
     }
 
     fn https(&mut self, name: &str) -> &mut Listener {
+        self.listener(name, 443)
+    }
+
+    fn listener(&mut self, name: &str, port: u16) -> &mut Listener {
         let listener = self
             .balancer(name)
             .listeners
-            .get_mut(&443)
+            .get_mut(&port)
             .expect("ListenerNotFound");
         owned(&listener.tags);
         listener

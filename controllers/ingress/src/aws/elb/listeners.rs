@@ -1,9 +1,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_elasticloadbalancingv2::types as elb;
-use ingress_core::{Arn, DefaultAction, Listener, ListenerAction, Protocol};
+use ingress_core::{Arn, DefaultAction, Listener, ListenerAction};
 
-use super::{Elb, gone_is_done, required, to_tags};
+use super::{Elb, gone_is_done, protocol, required, to_tags};
 use crate::aws::{Listeners, Result, Wiring};
 use crate::error::AwsError;
 
@@ -148,23 +148,33 @@ fn certificates(certificate: &Arn) -> Vec<elb::Certificate> {
     ]
 }
 
-fn protocol(protocol: Protocol) -> elb::ProtocolEnum {
-    match protocol {
-        Protocol::Http => elb::ProtocolEnum::Http,
-        Protocol::Https => elb::ProtocolEnum::Https,
-    }
-}
-
 fn actions(wiring: &Wiring<'_>) -> Option<Vec<elb::Action>> {
     let action = match wiring.spec.action.as_ref()? {
         DefaultAction::Forward(_) => elb::Action::builder()
             .r#type(elb::ActionTypeEnum::Forward)
-            .set_target_group_arn(wiring.target_group.map(ToString::to_string)),
+            .set_target_group_arn(wiring.target_groups.first().map(ToString::to_string)),
+        DefaultAction::Shift { .. } => elb::Action::builder()
+            .r#type(elb::ActionTypeEnum::Forward)
+            .forward_config(weights(&wiring.target_groups)),
         DefaultAction::RedirectToHttps => elb::Action::builder()
             .r#type(elb::ActionTypeEnum::Redirect)
             .redirect_config(redirect()),
     };
     Some(vec![action.build()])
+}
+
+/// All requests to the first; the others are checked and get none.
+fn weights(groups: &[&Arn]) -> elb::ForwardActionConfig {
+    let tuple = |(index, arn): (usize, &&Arn)| {
+        elb::TargetGroupTuple::builder()
+            .target_group_arn(arn.as_str())
+            .weight(i32::from(index == 0))
+            .build()
+    };
+    let groups = groups.iter().enumerate().map(tuple).collect();
+    elb::ForwardActionConfig::builder()
+        .set_target_groups(Some(groups))
+        .build()
 }
 
 fn redirect() -> elb::RedirectActionConfig {
@@ -190,6 +200,7 @@ fn from(listener: &elb::Listener) -> Result<Listener> {
         action: action(listener.default_actions()),
         default_certificate: default.map(Arn::new),
         certificates: BTreeSet::new(),
+        rules: BTreeMap::new(),
         tags: BTreeMap::new(),
     })
 }
@@ -209,6 +220,7 @@ fn action(actions: &[elb::Action]) -> ListenerAction {
                 (None, [one]) => one.target_group_arn().map_or(ListenerAction::Other, |arn| {
                     ListenerAction::Forward(Arn::new(arn))
                 }),
+                (None, [one, other]) => shift(one, other).unwrap_or(ListenerAction::Other),
                 _ => ListenerAction::Other,
             }
         }
@@ -217,6 +229,19 @@ fn action(actions: &[elb::Action]) -> ListenerAction {
         }
         _ => ListenerAction::Other,
     }
+}
+
+/// Two target groups of which one gets everything.
+fn shift(one: &elb::TargetGroupTuple, other: &elb::TargetGroupTuple) -> Option<ListenerAction> {
+    let (from, to) = match (one.weight()?, other.weight()?) {
+        (1.., 0) => (one, other),
+        (0, 1..) => (other, one),
+        _ => return None,
+    };
+    Some(ListenerAction::Shift {
+        from: Arn::new(from.target_group_arn()?),
+        to: Arn::new(to.target_group_arn()?),
+    })
 }
 
 /// Whether a redirect keeps everything but the protocol and the port. What AWS
@@ -254,6 +279,12 @@ mod tests {
         assert_eq!(action(&[forward(&["a"])]), to("a"));
         assert_eq!(action(&[forward(&["a", "b"])]), ListenerAction::Other);
         assert_eq!(action(&[]), ListenerAction::Other);
+        let (from, to_be) = (Arn::new("old"), Arn::new("new"));
+        let both = elb::Action::builder()
+            .r#type(elb::ActionTypeEnum::Forward)
+            .forward_config(weights(&[&from, &to_be]));
+        let shift = ListenerAction::Shift { from, to: to_be };
+        assert_eq!(action(&[both.build()]), shift);
         let redirect = |config| {
             elb::Action::builder()
                 .r#type(elb::ActionTypeEnum::Redirect)

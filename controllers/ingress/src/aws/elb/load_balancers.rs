@@ -65,7 +65,7 @@ impl LoadBalancers for Elb {
                 IpAddressType::Ipv4 => elb::IpAddressType::Ipv4,
                 IpAddressType::Dualstack => elb::IpAddressType::Dualstack,
             })
-            .security_groups(&new.security_group)
+            .set_security_groups(new.security_group.clone().map(|group| vec![group]))
             .set_subnets(Some(new.subnets.values().cloned().collect()))
             .set_tags(Some(to_tags(&new.tags)))
             .send()
@@ -164,6 +164,7 @@ fn listed(balancer: &elb::LoadBalancer) -> Result<Listed<LoadBalancer>> {
             tags: BTreeMap::new(),
             attributes: BTreeMap::new(),
             listeners: BTreeMap::new(),
+            has_web_acl: false,
         },
     })
 }

@@ -2,13 +2,15 @@
 
 mod listeners;
 mod load_balancers;
+mod rules;
 mod tagging;
 mod target_groups;
 
 use std::collections::BTreeMap;
 
-use aws_sdk_elasticloadbalancingv2::types::Tag;
+use aws_sdk_elasticloadbalancingv2::types::{ProtocolEnum, Tag};
 use aws_sdk_elasticloadbalancingv2::{Client, Config};
+use ingress_core::Protocol;
 use isthmus_runtime::Aws;
 use jiff::Timestamp;
 
@@ -35,6 +37,15 @@ impl Elb {
             client: Client::from_conf(config),
             limits: ElbLimits::new(),
         }
+    }
+}
+
+fn protocol(protocol: Protocol) -> ProtocolEnum {
+    match protocol {
+        Protocol::Http => ProtocolEnum::Http,
+        Protocol::Https => ProtocolEnum::Https,
+        Protocol::Tcp => ProtocolEnum::Tcp,
+        Protocol::Tls => ProtocolEnum::Tls,
     }
 }
 

@@ -1,9 +1,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_elasticloadbalancingv2::types as elb;
-use ingress_core::{Arn, DesiredTargetGroup, Health, HealthCheck, Protocol, TargetGroup};
+use ingress_core::{
+    Arn, DesiredTargetGroup, Health, HealthCheck, Protocol, TargetGroup, TargetType,
+};
 
-use super::{Elb, gone_is_done, pairs, required, to_tags};
+use super::{Elb, gone_is_done, pairs, protocol, required, to_tags};
 use crate::aws::{Listed, Result, TargetGroups};
 use crate::error::AwsError;
 
@@ -81,7 +83,10 @@ impl TargetGroups for Elb {
             .client
             .create_target_group()
             .name(&new.name)
-            .target_type(elb::TargetTypeEnum::Instance)
+            .target_type(match new.kind {
+                TargetType::Instance => elb::TargetTypeEnum::Instance,
+                TargetType::Ip => elb::TargetTypeEnum::Ip,
+            })
             .protocol(protocol(new.protocol))
             .port(i32::from(new.port))
             .vpc_id(&new.vpc)
@@ -89,7 +94,7 @@ impl TargetGroups for Elb {
             .health_check_path(&check.path)
             .health_check_port(check.port.to_string())
             .set_health_check_interval_seconds(i32::try_from(check.interval).ok())
-            .set_health_check_timeout_seconds(i32::try_from(check.timeout).ok())
+            .set_health_check_timeout_seconds(check.timeout.and_then(|t| t.try_into().ok()))
             .set_healthy_threshold_count(i32::try_from(check.healthy_threshold).ok())
             .set_unhealthy_threshold_count(i32::try_from(check.unhealthy_threshold).ok())
             .set_tags(Some(to_tags(&new.tags)))
@@ -112,7 +117,7 @@ impl TargetGroups for Elb {
             .health_check_path(&check.path)
             .health_check_port(check.port.to_string())
             .set_health_check_interval_seconds(i32::try_from(check.interval).ok())
-            .set_health_check_timeout_seconds(i32::try_from(check.timeout).ok())
+            .set_health_check_timeout_seconds(check.timeout.and_then(|t| t.try_into().ok()))
             .set_healthy_threshold_count(i32::try_from(check.healthy_threshold).ok())
             .set_unhealthy_threshold_count(i32::try_from(check.unhealthy_threshold).ok())
             .send()
@@ -203,17 +208,12 @@ fn health(state: Option<&elb::TargetHealthStateEnum>) -> Health {
     }
 }
 
-fn protocol(protocol: Protocol) -> elb::ProtocolEnum {
-    match protocol {
-        Protocol::Http => elb::ProtocolEnum::Http,
-        Protocol::Https => elb::ProtocolEnum::Https,
-    }
-}
-
 fn from_protocol(protocol: Option<&elb::ProtocolEnum>) -> Option<Protocol> {
     match protocol {
         Some(elb::ProtocolEnum::Http) => Some(Protocol::Http),
         Some(elb::ProtocolEnum::Https) => Some(Protocol::Https),
+        Some(elb::ProtocolEnum::Tcp) => Some(Protocol::Tcp),
+        Some(elb::ProtocolEnum::Tls) => Some(Protocol::Tls),
         _ => None,
     }
 }
@@ -224,6 +224,11 @@ fn listed(group: &elb::TargetGroup) -> Result<Listed<TargetGroup>> {
         vpc: group.vpc_id().unwrap_or_default().to_owned(),
         resource: TargetGroup {
             arn: Arn::new(required(group.target_group_arn(), LIST, "ARN")?),
+            kind: match group.target_type() {
+                Some(elb::TargetTypeEnum::Instance) => Some(TargetType::Instance),
+                Some(elb::TargetTypeEnum::Ip) => Some(TargetType::Ip),
+                _ => None,
+            },
             protocol: from_protocol(group.protocol()),
             port: group
                 .port()
@@ -246,7 +251,7 @@ fn health_check(group: &elb::TargetGroup) -> Option<HealthCheck> {
         path: group.health_check_path()?.to_owned(),
         port: group.health_check_port()?.parse().ok()?,
         interval: number(group.health_check_interval_seconds())?,
-        timeout: number(group.health_check_timeout_seconds())?,
+        timeout: number(group.health_check_timeout_seconds()),
         healthy_threshold: number(group.healthy_threshold_count())?,
         unhealthy_threshold: number(group.unhealthy_threshold_count())?,
     })
