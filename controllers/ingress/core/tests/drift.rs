@@ -65,8 +65,8 @@ fn what_nobody_asked_for_is_drift() {
     let steps = drift(&snapshot, &world, &settled, &config());
     assert_eq!(
         steps.len(),
-        3,
-        "a load balancer with two listeners: {steps:?}"
+        4,
+        "a load balancer with attributes and two listeners: {steps:?}"
     );
 }
 
