@@ -146,17 +146,19 @@ async fn rules(testbed: &Testbed) -> Result<Vec<String>> {
             let hosts = rule
                 .conditions()
                 .first()
-                .and_then(|c| c.host_header_config());
+                .and_then(elb::RuleCondition::host_header_config);
             let response = rule
                 .actions()
                 .first()
-                .and_then(|a| a.fixed_response_config());
+                .and_then(elb::Action::fixed_response_config);
             let response = response.context("a fixed response")?;
             found.push(format!(
                 "{} {} {:?} {} {}",
                 listener.port().unwrap_or_default(),
                 rule.priority().unwrap_or_default(),
-                hosts.map(|config| config.values()).unwrap_or_default(),
+                hosts
+                    .map(elb::HostHeaderConditionConfig::values)
+                    .unwrap_or_default(),
                 response.status_code().unwrap_or_default(),
                 response.message_body().unwrap_or_default(),
             ));
@@ -185,7 +187,7 @@ async fn internal_hosts_are_refused_as_long_as_the_flag_says_so() -> Result<()> 
     let listener = listeners(&testbed).await?.remove(0);
     let arn = listener.listener_arn().unwrap_or_default();
     let answer = elb.describe_rules().listener_arn(arn).send().await?;
-    let first = answer.rules().first().and_then(|r| r.rule_arn());
+    let first = answer.rules().first().and_then(elb::Rule::rule_arn);
     elb.delete_rule()
         .rule_arn(first.context("a rule")?)
         .send()
