@@ -245,8 +245,12 @@ async fn what_a_step_relies_on_is_read_before_it() {
     let scope = Scope {
         ownership: &scope_of,
         vpc: VPC,
+        rules: false,
     };
-    memory.refresh(&elb, scope, Depth::Forgotten).await.unwrap();
+    memory
+        .refresh((&elb, &elb), scope, Depth::Forgotten)
+        .await
+        .unwrap();
     let calls = elb.said();
     let whole: Vec<_> = calls.iter().filter(|call| call.contains(' ')).collect();
     assert_eq!(
