@@ -9,7 +9,7 @@ use std::process::Command;
 use serde_json::Value;
 
 /// The ring of each crate: an arrow may only point to a smaller ring.
-const RINGS: [(&str, u8); 11] = [
+const RINGS: [(&str, u8); 12] = [
     ("isthmus-core", 0),
     ("ingress-core", 1),
     ("dns-core", 1),
@@ -20,6 +20,7 @@ const RINGS: [(&str, u8); 11] = [
     ("isthmus-dns", 3),
     ("isthmus-egress", 3),
     ("isthmus-metadata-proxy", 3),
+    ("isthmus", 4),
     ("isthmus-e2e", 4),
 ];
 

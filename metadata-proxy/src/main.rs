@@ -1,34 +1,5 @@
-//! isthmus-metadata-proxy: hands each pod the STS credentials of the role it is
-//! annotated with, at the address of the EC2 instance metadata, and nothing else.
-
-mod args;
-mod aws;
-mod cluster;
-mod command;
-mod config;
-mod credentials;
-mod directory;
-mod discover;
-mod duplicates;
-#[cfg(test)]
-mod fixture;
-mod health;
-mod imds;
-mod kubelet;
-mod limit;
-mod metrics;
-mod netfilter;
-mod page;
-mod pod_tokens;
-mod proxy;
-mod report;
-mod respond;
-mod server;
-mod start;
-mod taint;
-mod tidy;
-mod watch;
+//! `isthmus-metadata-proxy` as a program of its own; [`isthmus_metadata_proxy`] is all of it.
 
 fn main() -> std::process::ExitCode {
-    proxy::main()
+    isthmus_metadata_proxy::main(std::env::args_os().collect())
 }

@@ -1,5 +1,6 @@
 //! From flags to the end of the process.
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,8 +24,8 @@ const ABOUT: &str = concat!(
 /// For calls of STS that are under way at the end.
 const GRACE: Duration = Duration::from_secs(5);
 
-pub(crate) fn main() -> ExitCode {
-    let (command, config) = match configuration() {
+pub(crate) fn main(argv: Vec<OsString>) -> ExitCode {
+    let (command, config) = match configuration(argv) {
         Ok(read) => read,
         Err(exit) => return exit.print(),
     };
@@ -60,8 +61,8 @@ async fn carry_out(command: Command, config: Config) -> Result<ExitCode, StartEr
     }
 }
 
-fn configuration() -> Result<(Command, Config), Exit> {
-    let (command, argv) = Command::split(std::env::args_os())?;
+fn configuration(argv: Vec<OsString>) -> Result<(Command, Config), Exit> {
+    let (command, argv) = Command::split(argv)?;
     let env = std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
         .collect();

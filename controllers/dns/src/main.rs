@@ -1,23 +1,5 @@
-//! `isthmus-dns`: keeps Route 53 in step with the objects of a cluster.
-//!
-//! Takes a zone over from external-dns (and Mate) as it is: the same flags,
-//! annotations and ownership records. The decisions are in [`dns_core`]; this is
-//! the shell around them.
-
-mod apply;
-mod args;
-mod aws;
-mod config;
-mod controller;
-mod error;
-mod insync;
-mod memory;
-mod metrics;
-mod observe;
-mod report;
-mod status;
-mod watch;
+//! `isthmus-dns` as a program of its own; [`isthmus_dns`] is all of it.
 
 fn main() -> std::process::ExitCode {
-    isthmus_runtime::main::<controller::Dns>()
+    isthmus_dns::main(std::env::args_os().collect())
 }

@@ -1,26 +1,5 @@
-//! `isthmus-egress`: gives chosen destinations fixed source addresses.
-//!
-//! ConfigMaps labelled `egress=static` name networks; traffic to them leaves
-//! each availability zone through a NAT gateway whose Elastic IP stays the same.
-//! The decisions are in [`egress_core`]; this is the shell around them.
-
-mod answers;
-mod apply;
-mod args;
-mod aws;
-mod config;
-mod confirm;
-mod controller;
-mod discover;
-mod error;
-mod memory;
-mod metrics;
-mod observe;
-mod page;
-mod reconcile;
-mod report;
-mod watch;
+//! `isthmus-egress` as a program of its own; [`isthmus_egress`] is all of it.
 
 fn main() -> std::process::ExitCode {
-    isthmus_runtime::main::<controller::Egress>()
+    isthmus_egress::main(std::env::args_os().collect())
 }

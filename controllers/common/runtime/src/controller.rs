@@ -169,13 +169,13 @@ impl<C: Controller> Launch<C> {
     }
 }
 
-/// The whole of a controller's `main`.
+/// The whole of a controller's `main`; the command line begins with the program's name.
 #[must_use]
-pub fn main<C: Controller>() -> ExitCode {
+pub fn main<C: Controller>(argv: impl IntoIterator<Item = OsString>) -> ExitCode {
     let env = std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
         .collect();
-    let launch = match Launch::<C>::read(std::env::args_os(), &env) {
+    let launch = match Launch::<C>::read(argv, &env) {
         Ok(launch) => launch,
         Err(exit) => return exit.print(),
     };
