@@ -136,8 +136,11 @@ fn is_label_selector(text: &str) -> bool {
         }
         c == ',' && depth == 0
     });
-    let legal = |part: &str| part.parse::<NodeSelector>().is_ok() || is_set_based(part);
-    !text.trim().is_empty() && parts.into_iter().all(|part| legal(part.trim()))
+    // An empty one selects everything, and so would an empty part.
+    let legal = |part: &str| {
+        !part.is_empty() && (part.parse::<NodeSelector>().is_ok() || is_set_based(part))
+    };
+    parts.into_iter().all(|part| legal(part.trim()))
 }
 
 /// `key in (a, b)` or `key notin (a, b)`.
