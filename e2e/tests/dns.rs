@@ -8,12 +8,16 @@ mod crowd;
 mod failures;
 #[path = "dns/faults.rs"]
 mod faults;
+#[path = "dns/measure.rs"]
+mod measure;
 #[path = "dns/outages.rs"]
 mod outages;
 #[path = "dns/records.rs"]
 mod records;
 #[path = "dns/removals.rs"]
 mod removals;
+#[path = "dns/routing.rs"]
+mod routing;
 #[path = "dns/scale.rs"]
 mod scale;
 #[path = "dns/sources.rs"]

@@ -1,12 +1,16 @@
 //! Carrying batches out. No choice is made here but what to do with a refusal.
 
-use std::collections::BTreeMap;
+mod denials;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use dns_core::{Batch, Unit, ZoneId};
 use isthmus_core::ErrorClass;
 use isthmus_runtime::Failure;
 use tokio::time::{Instant, sleep_until};
+
+use denials::{Denials, Denied};
 
 use crate::aws::{ATTEMPTS, ChangeId, Route53, backoff};
 use crate::error::CallError;
@@ -18,12 +22,22 @@ pub(crate) struct Applied {
     pub(crate) accepted: Vec<Batch>,
     /// The last change of each zone, and when it was asked for.
     pub(crate) changes: BTreeMap<ZoneId, (ChangeId, Instant)>,
-    /// Names that Route 53 refused, each with its words.
-    pub(crate) refused: Vec<(ZoneId, Unit, String)>,
+    /// Names that Route 53 refused.
+    pub(crate) refused: Vec<Refusal>,
     /// Zones that could not be changed, and the batches of theirs that were left.
     pub(crate) failed: Vec<(CallError, Batch)>,
     /// There was no time for all of it.
     pub(crate) stopped: bool,
+}
+
+/// A name whose changes Route 53 refused.
+#[derive(Clone, Debug)]
+pub(crate) struct Refusal {
+    pub(crate) zone: ZoneId,
+    pub(crate) unit: Unit,
+    /// Route 53's.
+    pub(crate) words: String,
+    pub(crate) class: ErrorClass,
 }
 
 impl Applied {
@@ -33,10 +47,13 @@ impl Applied {
             .failed
             .iter()
             .map(|(error, batch)| error.failure("apply", format_args!("zone {}", batch.zone)));
-        let refused = self.refused.iter().map(|(zone, unit, words)| Failure {
+        let refused = self.refused.iter().map(|refusal| Failure {
             step: "apply",
-            class: ErrorClass::Invalid,
-            message: format!("{} in zone {zone} is refused: {words}", unit.name),
+            class: refusal.class,
+            message: format!(
+                "{} in zone {} is refused: {}",
+                refusal.unit.name, refusal.zone, refusal.words
+            ),
         });
         zones.chain(refused).collect()
     }
@@ -44,64 +61,93 @@ impl Applied {
 
 /// Carries batches out in order. A refused batch is split until the guilty names
 /// stand alone, and everything else is carried out; a zone that cannot be
-/// changed is left alone for this run; throttling ends the run, for it is the
-/// account's. Batches of one zone are at least `interval` apart.
+/// changed, or that is one of `denied` and still denies, is left alone for this
+/// run; throttling ends the run, for it is the account's. Batches of one zone
+/// are at least `interval` apart.
 pub(crate) async fn apply<R: Route53>(
     route53: &R,
     batches: Vec<Batch>,
     interval: Duration,
+    denied: &BTreeSet<ZoneId>,
     may_call: impl Fn() -> bool,
 ) -> Applied {
     let mut applied = Applied::default();
     let mut last: BTreeMap<ZoneId, Instant> = BTreeMap::new();
+    let mut denials: BTreeMap<ZoneId, Denials> = BTreeMap::new();
     for batch in batches {
-        if applied
-            .failed
-            .iter()
-            .any(|(_, failed)| failed.zone == batch.zone)
-        {
+        let of_zone = |(_, failed): &(CallError, Batch)| failed.zone == batch.zone;
+        if applied.failed.iter().any(of_zone) {
             continue;
         }
         if let Some(last) = last.get(&batch.zone) {
             sleep_until(*last + interval).await;
         }
         let zone = batch.zone.clone();
-        let mut queue = vec![batch];
-        while let Some(batch) = queue.pop() {
-            match attempt(route53, &batch, &may_call).await {
-                Attempt::Done(change) => {
-                    let change = (change, Instant::now());
-                    applied.changes.insert(zone.clone(), change);
-                    applied.accepted.push(batch);
-                }
-                Attempt::Refused(words) => match batch.clone().split(&words) {
-                    Some((first, second)) => queue.extend([second, first]),
-                    None => {
-                        let words = words.join("; ");
-                        let units = batch
-                            .units
-                            .into_iter()
-                            .map(|unit| (batch.zone.clone(), unit, words.clone()));
-                        applied.refused.extend(units);
-                    }
-                },
-                Attempt::Failed(error) => {
-                    applied.stopped |= error.class == ErrorClass::Throttled;
-                    applied.failed.push((error, batch));
-                    break;
-                }
-                Attempt::MayNot => {
-                    applied.stopped = true;
-                    break;
-                }
-            }
-        }
+        let denials = denials.entry(zone.clone()).or_default();
+        denials.hopeless |= denied.contains(&zone);
+        carry_out(route53, batch, &mut applied, denials, &may_call).await;
         if applied.stopped {
             break;
         }
         last.insert(zone, Instant::now());
     }
+    for (_, denials) in denials {
+        applied.failed.extend(denials.left());
+    }
     applied
+}
+
+/// Carries a batch out, or as much of it as is possible.
+async fn carry_out<R: Route53>(
+    route53: &R,
+    batch: Batch,
+    applied: &mut Applied,
+    denials: &mut Denials,
+    may_call: impl Fn() -> bool,
+) {
+    let zone = batch.zone.clone();
+    let mut queue = vec![batch];
+    while let Some(batch) = queue.pop() {
+        match attempt(route53, &batch, &may_call).await {
+            Attempt::Done(change) => {
+                let change = (change, Instant::now());
+                applied.changes.insert(zone.clone(), change);
+                applied.accepted.push(batch);
+                applied.refused.extend(denials.accepted());
+            }
+            Attempt::Refused(words) => match batch.clone().split(&words) {
+                Some((first, second)) => queue.extend([second, first]),
+                None => {
+                    let refused = refusals(batch, &words, ErrorClass::Invalid);
+                    applied.refused.extend(refused);
+                }
+            },
+            Attempt::Failed(error) => match denials.denied(&error, batch) {
+                Denied::Split(first, second) => queue.extend([second, first]),
+                Denied::Alone(refused) => applied.refused.extend(refused),
+                Denied::GivenUp(batch) => {
+                    applied.stopped |= error.class == ErrorClass::Throttled;
+                    return applied.failed.push((error, batch));
+                }
+            },
+            Attempt::MayNot => {
+                applied.stopped = true;
+                return;
+            }
+        }
+    }
+}
+
+/// The names of a batch, refused.
+fn refusals(batch: Batch, words: &[String], class: ErrorClass) -> Vec<Refusal> {
+    let units = batch.units.into_iter();
+    let refusal = |unit| Refusal {
+        zone: batch.zone.clone(),
+        unit,
+        words: words.join("; "),
+        class,
+    };
+    units.map(refusal).collect()
 }
 
 /// What became of one batch.

@@ -4,16 +4,17 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use dns_core::{Decision, Desired, Observed, Snapshot, batches, desired, plan};
+use isthmus_core::ErrorClass;
 use isthmus_runtime::{
     CommonArgs, Controller, Failure, Outcome, Page, Problems, Run, RunError, Setup, StartError,
 };
 
-use crate::apply::{Applied, apply};
+use crate::apply::{Applied, Refusal, apply};
 use crate::args::Args;
 use crate::aws::{Route53, Sdk};
 use crate::config::Settings;
 use crate::insync::Follower;
-use crate::memory::Memory;
+use crate::memory::{Memory, lacks_zone};
 use crate::metrics::DnsMetrics;
 use crate::observe::Reading;
 use crate::watch::Sources;
@@ -110,6 +111,7 @@ impl Controller for Dns {
         rejections.extend(memory.quarantine.rejections());
         run.reject(&rejections);
         self.follow(&applied).await;
+        let homeless = memory.until_list(&after, self.now());
         memory.keep(reading, &after);
         if !run.dry_run {
             status::observed(run, &self.sources.unobserved()).await;
@@ -118,7 +120,7 @@ impl Controller for Dns {
         let back = self.sources.patience(self.now());
         failures.extend(absences);
         Ok(Outcome {
-            requeue: self.next(more, &[patience, retry, back]),
+            requeue: self.next(more, &[patience, retry, back, homeless]),
             failures,
         })
     }
@@ -186,6 +188,10 @@ impl Dns {
         let config = &self.settings.decisions;
         reading.again(&*self.route53, config, &due).await;
         let mut sketch = self.decide(run, desired, &reading.observed);
+        if lacks_zone(&sketch) && memory.may_list(now) {
+            reading.new_zones(&*self.route53, config).await;
+            sketch = self.decide(run, desired, &reading.observed);
+        }
         memory.quarantine.apply(&mut sketch.plan, now);
         reading.touched(&*self.route53, &sketch.plan).await;
         Ok(reading)
@@ -253,16 +259,21 @@ impl Dns {
         let route53 = &*self.route53;
         let (batches, too_large) = batches(&decision.plan, &self.settings.limits);
         let interval = self.settings.batch_interval;
-        let mut applied = apply(route53, batches, interval, || run.may_call()).await;
+        let denied = &memory.denied;
+        let mut applied = apply(route53, batches, interval, denied, || run.may_call()).await;
         let words = "the changes of this name are more than one request may carry";
-        let too_large = too_large
-            .into_iter()
-            .map(|(zone, unit)| (zone, unit, words.to_owned()));
+        let too_large = too_large.into_iter().map(|(zone, unit)| Refusal {
+            zone,
+            unit,
+            words: words.to_owned(),
+            class: ErrorClass::Invalid,
+        });
         applied.refused.extend(too_large);
-        for (zone, unit, words) in &applied.refused {
+        for refusal in &applied.refused {
+            let (zone, unit) = (refusal.zone.clone(), refusal.unit.clone());
             memory
                 .quarantine
-                .refuse(zone.clone(), unit.clone(), words, self.now());
+                .refuse(zone, unit, &refusal.words, self.now());
         }
         applied
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use dns_core::{Decision, Grace, Quarantine, ZoneId};
+use dns_core::{Decision, Grace, Quarantine, ZoneId, reason};
 use isthmus_core::ErrorClass;
 use isthmus_runtime::Failure;
 
@@ -13,6 +13,17 @@ use crate::observe::Reading;
 /// A zone that denies access is tried again no sooner than this, however much
 /// changes in the cluster meanwhile.
 const PATIENCE_WHEN_DENIED: Duration = Duration::from_secs(25);
+
+/// How soon after the last list the zones are listed again for a host without a
+/// zone, when something changes in the cluster and when nothing does.
+const NEXT_LIST: Duration = Duration::from_secs(20);
+const IDLE_LIST: Duration = Duration::from_secs(300);
+
+/// Whether a host has no zone.
+pub(crate) fn lacks_zone(decision: &Decision) -> bool {
+    let mut rejections = decision.rejections.iter();
+    rejections.any(|rejection| rejection.reason == reason::NO_HOSTED_ZONE)
+}
 
 /// What one run leaves to the next.
 pub(crate) struct Memory {
@@ -24,6 +35,10 @@ pub(crate) struct Memory {
     read_at: Duration,
     /// When zones were last tried that could not be read.
     tried_at: Duration,
+    /// When the zones were last listed.
+    listed_at: Duration,
+    /// The zones in which every change was denied when it was last tried.
+    pub(crate) denied: BTreeSet<ZoneId>,
     pub(crate) grace: Grace,
     pub(crate) quarantine: Quarantine,
     /// The last plan that was reported.
@@ -39,6 +54,8 @@ impl Memory {
             in_doubt: BTreeSet::new(),
             read_at: Duration::ZERO,
             tried_at: Duration::ZERO,
+            listed_at: Duration::ZERO,
+            denied: BTreeSet::new(),
             grace: Grace::new(empty_target_grace),
             quarantine: Quarantine::default(),
             reported: String::new(),
@@ -57,7 +74,7 @@ impl Memory {
 
     /// Everything was read just now.
     pub(crate) fn read(&mut self, now: Duration) {
-        (self.read_at, self.tried_at) = (now, now);
+        (self.read_at, self.tried_at, self.listed_at) = (now, now, now);
         self.in_doubt.clear();
     }
 
@@ -78,17 +95,34 @@ impl Memory {
         due
     }
 
+    /// Whether it is time to look for a zone of a host that has none.
+    pub(crate) fn may_list(&mut self, now: Duration) -> bool {
+        let may = now >= self.listed_at + NEXT_LIST;
+        if may {
+            self.listed_at = now;
+        }
+        may
+    }
+
+    /// The time until hosts without a zone are looked at again, if there are any.
+    pub(crate) fn until_list(&self, decision: &Decision, now: Duration) -> Option<Duration> {
+        lacks_zone(decision).then(|| (self.listed_at + IDLE_LIST).saturating_sub(now))
+    }
+
     /// Notes what was carried out, in `reading` too.
     pub(crate) fn note(&mut self, reading: &mut Reading, applied: &Applied) {
         for batch in &applied.accepted {
             self.quarantine.accept(batch);
+            self.denied.remove(&batch.zone);
             let zone = reading.observed.records.get_mut(&batch.zone);
             if let Some(zone) = zone {
                 zone.carry_out(batch);
             }
         }
         for (error, batch) in &applied.failed {
-            if error.class != ErrorClass::Denied {
+            if error.class == ErrorClass::Denied {
+                self.denied.insert(batch.zone.clone());
+            } else {
                 self.in_doubt.insert(batch.zone.clone());
             }
         }

@@ -111,8 +111,9 @@ impl DnsMetrics {
             .iter()
             .for_each(|batch| of(batch, "accepted"));
         failed.for_each(|batch| of(batch, "failed"));
-        for (_, unit, _) in &applied.refused {
-            unit.changes
+        for refusal in &applied.refused {
+            let changes = &refusal.unit.changes;
+            changes
                 .iter()
                 .for_each(|change| count(change.effect(), "refused"));
         }

@@ -38,8 +38,7 @@ pub(crate) async fn everything<R: Route53>(
     let mut reading = Reading::default();
     let listed = route53.zones().await?;
     for (id, error) in listed.failed {
-        let failure = error.failure("observe", format_args!("zone {id}"));
-        reading.failures.insert(id, failure);
+        reading.nameless(&id, &error);
     }
     let zones = admitted(route53, config, listed.zones).await?;
     for zone in zones {
@@ -90,6 +89,13 @@ impl Reading {
         self.observed.zones.insert(zone.id.clone(), zone);
     }
 
+    /// A zone of another account of which not even the name is known.
+    fn nameless(&mut self, id: &ZoneId, error: &CallError) {
+        let failure = error.failure("observe", format_args!("zone {id}"));
+        self.failures.insert(id.clone(), failure);
+        self.observed.nameless.insert(id.clone(), error.to_string());
+    }
+
     fn unreadable(&mut self, zone: &Zone, error: &CallError) {
         let failure = error.failure("observe", zone);
         self.failures.insert(zone.id.clone(), failure);
@@ -120,15 +126,32 @@ impl Reading {
             match found.await {
                 Ok(zones) => {
                     self.failures.remove(id);
+                    self.observed.nameless.remove(id);
                     for zone in zones {
                         self.zone(route53, zone).await;
                     }
                 }
-                Err(error) => {
-                    let failure = error.failure("observe", format_args!("zone {id}"));
-                    self.failures.insert(id.clone(), failure);
+                Err(error) => self.nameless(id, &error),
+            }
+        }
+    }
+
+    /// Reads zones that have been made since everything was read. That they
+    /// cannot be listed now is no failure: what is known is as good as before.
+    pub(crate) async fn new_zones<R: Route53>(&mut self, route53: &R, config: &Config) {
+        let found = async {
+            let mut zones = route53.zones().await?.zones;
+            zones.retain(|zone| !self.observed.zones.contains_key(&zone.id));
+            admitted(route53, config, zones).await
+        };
+        match found.await {
+            Ok(zones) => {
+                for zone in zones {
+                    self.observed.nameless.remove(&zone.id);
+                    self.zone(route53, zone).await;
                 }
             }
+            Err(error) => tracing::debug!("no look for new zones: {error}"),
         }
     }
 

@@ -95,6 +95,7 @@ impl Route53 {
         };
         batch.check_size()?;
         batch.check_values()?;
+        batch.check_primary()?;
         let answer = self.read(&format!("{PATH}/hostedzone/{zone}")).await;
         let name = answer.and_then(|root| Some(root.text_at(&["HostedZone", "Name"])?.to_owned()));
         // MiniStack refuses a zone that is not there in the right words.

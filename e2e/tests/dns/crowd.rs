@@ -7,7 +7,7 @@ use aws_sdk_route53::types::{
     AliasTarget, Change, ChangeAction, ChangeBatch, ResourceRecordSet, RrType,
 };
 use futures::{StreamExt, TryStreamExt, stream};
-use isthmus_e2e::Testbed;
+use isthmus_e2e::{Testbed, World};
 use k8s_openapi::api::core::v1::Namespace;
 use k8s_openapi::api::networking::v1::Ingress;
 use kube::Api;
@@ -162,6 +162,28 @@ pub(crate) async fn fill(
             .context("fill a zone")?;
     }
     Ok(())
+}
+
+/// Hosts in four zones that are as full as they may be, 2,500 in each, and an
+/// Ingress for each of them.
+pub(crate) async fn ten_thousand_hosts(testbed: &Testbed) -> Result<()> {
+    let mut ingresses = Vec::new();
+    for part in ["a", "b", "c", "d"] {
+        let domain = format!("{part}.example.org");
+        let zone = World::zone(testbed, &domain).await?;
+        let mut records = Vec::new();
+        for index in 0..2_500 {
+            let name = format!("{part}-app-{index:04}");
+            let host = format!("{name}.{domain}");
+            for (kind, word) in [(RrType::A, "a"), (RrType::Aaaa, "aaaa")] {
+                records.push(alias(&host, kind, LB)?);
+                records.push(mark(&format!("{word}-{host}"), "default", &name)?);
+            }
+            ingresses.push(annotated(&name, &[&host], &[LB], &[]));
+        }
+        fill(testbed, &zone, records).await?;
+    }
+    make(testbed, ingresses).await
 }
 
 /// Makes Ingresses, many at once, each with its status.

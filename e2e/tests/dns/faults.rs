@@ -1,13 +1,15 @@
 //! Throttled, cut off, without an answer, half an answer: it converges, and a
 //! record and its ownership are never apart.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
+use aws_sdk_route53::types::RrType;
 use isthmus_e2e::{Fault, World};
 
 use crate::stage::{
-    BINARY, LB, OTHER_LB, SOURCE, Stage, eventually, ingress, published, records, sorted,
+    BINARY, LB, OTHER_LB, SOURCE, Stage, eventually, ingress, published, records, sorted, values,
 };
 
 const ACTIONS: [&str; 3] = [
@@ -209,6 +211,21 @@ async fn a_zone_may_have_a_role_of_its_own() -> Result<()> {
     assert_eq!(finished.code, Some(1), "{finished}");
     assert!(finished.stderr.contains("zone ZGONE"), "{finished}");
     assert_eq!(stage.records().await?, [""; 0]);
+
+    // But hosts of a part that other name servers have: they may be its own.
+    let part = values("team.example.org", RrType::Ns, 300, &["ns-7.awsdns-7.com."])?;
+    stage.put(part).await?;
+    let hosts = ["www.example.org", "www.team.example.org"];
+    stage.apply(&[ingress("web", &hosts, &[LB])]).await?;
+    stage.once(&["--policy=sync", gone]).await?;
+    let wanted = published("www.example.org", LB, "web");
+    assert_eq!(stage.records().await?, wanted);
+    let told = |(reason, note): &(String, String)| {
+        reason == "ZoneUnavailable"
+            && note.contains("delegates team.example.org, perhaps to zone ZGONE")
+    };
+    let events = stage.events("web").await?;
+    assert!(events.iter().any(told), "{events:?}");
     Ok(())
 }
 
@@ -229,5 +246,43 @@ async fn a_change_is_followed_until_all_servers_have_it() -> Result<()> {
     .await?;
     // Pending first, in sync then.
     assert_eq!(stage.testbed.gate.calls_of("GetChange").len(), 2);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_zone_that_is_made_later_is_found_for_a_host_that_waits_for_it() -> Result<()> {
+    let stage = Stage::new().await?;
+    let args = [&SOURCE[..], &["--aws-api-rate=16"]].concat();
+    let mut process = stage.testbed.spawn(BINARY, &args).await?;
+    process.wait_ready().await?;
+    stage
+        .apply(&[ingress("web", &["shop.example.net"], &[LB])])
+        .await?;
+    eventually("an Event", async || {
+        let events = stage.events("web").await?;
+        Ok(events
+            .iter()
+            .any(|(reason, _)| reason == "NoHostedZone")
+            .then_some(()))
+    })
+    .await?;
+    let zone = World::zone(&stage.testbed, "example.net").await?;
+    let (wanted, touched) = (
+        published("shop.example.net", LB, "web"),
+        AtomicUsize::new(0),
+    );
+    eventually("the records", async || {
+        // Something happens now and then.
+        let host = format!(
+            "app-{}.example.com",
+            touched.fetch_add(1, Ordering::Relaxed)
+        );
+        stage.apply(&[ingress("other", &[&host], &[LB])]).await?;
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        Ok((records(&stage.testbed, &zone).await? == wanted).then_some(()))
+    })
+    .await?;
+    let lists = stage.testbed.gate.calls_of("ListHostedZones").len();
+    assert!(lists <= 4, "{lists} lists in about half a minute");
     Ok(())
 }

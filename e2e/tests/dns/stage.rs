@@ -19,7 +19,7 @@ pub(crate) const BINARY: &str = "isthmus-dns";
 pub(crate) const LB: &str = "kube-1-123.eu-central-1.elb.amazonaws.com";
 pub(crate) const OTHER_LB: &str = "kube-2-456.eu-central-1.elb.amazonaws.com";
 pub(crate) const SOURCE: [&str; 2] = ["--source=ingress", "--provider=aws"];
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A testbed with the zone `example.org`.
 pub(crate) struct Stage {

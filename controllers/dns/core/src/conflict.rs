@@ -7,6 +7,7 @@ use isthmus_core::ObjectRef;
 use crate::annotations::AliasTypes;
 use crate::desired::{Answer, Candidate, Content, Wish};
 use crate::record::RecordType;
+use crate::registry::Origin;
 
 /// What a name answers, and whom that disappoints: the object or the objects that get a name.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,9 +21,14 @@ pub(crate) struct Winner<'a> {
 }
 
 impl Winner<'_> {
-    /// The object in the words of the registry.
-    pub(crate) fn resource(&self) -> &str {
-        self.members.first().map_or("", |first| &first.resource)
+    /// The object in the words of the registry, and what all of them want noted.
+    pub(crate) fn origin(&self) -> Origin {
+        let resource = self.members.first().map(|first| first.resource.clone());
+        let labels = self.members.iter().rev().flat_map(|one| one.labels.clone());
+        Origin {
+            resource: resource.unwrap_or_default(),
+            labels: labels.collect(),
+        }
     }
 
     /// The objects, for the steps of the plan.
@@ -165,6 +171,7 @@ mod tests {
         Candidate {
             object: ObjectRef::new("networking.k8s.io/v1", "Ingress", "shop", name),
             resource: format!("ingress/shop/{name}"),
+            labels: BTreeMap::new(),
             set_identifier: None,
             slot: Slot::Address,
             pin: None,

@@ -38,6 +38,8 @@ pub struct Candidate {
     pub object: ObjectRef,
     /// The object in the words of the registry: `ingress/<namespace>/<name>`.
     pub resource: String,
+    /// What else is to be noted in the registry.
+    pub labels: BTreeMap<String, String>,
     /// Tells it from others of the name under a routing policy.
     pub set_identifier: Option<String>,
     /// Which records of the name it is about.

@@ -61,6 +61,7 @@ mod tests {
         let candidate = |object: &str| Candidate {
             object: ObjectRef::new("networking.k8s.io/v1", "Ingress", "shop", object),
             resource: format!("ingress/shop/{object}"),
+            labels: BTreeMap::new(),
             set_identifier: None,
             slot: Slot::Address,
             pin: None,

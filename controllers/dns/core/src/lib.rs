@@ -51,7 +51,7 @@ pub use observed::{Observed, ZoneRecords};
 pub use plan::{Decision, plan};
 pub use quarantine::Quarantine;
 pub use record::{Alias, RecordData, RecordKey, RecordSet, RecordType};
-pub use registry::{Affix, Encryption, Registry, TxtRegistry};
+pub use registry::{Affix, Encryption, Origin, Registry, TxtRegistry};
 pub use routing::Routing;
 pub use selector::{Selector, SelectorError};
 pub use snapshot::Snapshot;

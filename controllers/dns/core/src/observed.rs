@@ -15,6 +15,9 @@ pub struct Observed {
     pub records: BTreeMap<ZoneId, ZoneRecords>,
     /// Why the others could not, in the words of AWS.
     pub unreadable: BTreeMap<ZoneId, String>,
+    /// Zones that are known by their ids alone, since nobody says what their
+    /// names are, in the words of AWS.
+    pub nameless: BTreeMap<ZoneId, String>,
 }
 
 /// One hosted zone with its records.
@@ -49,10 +52,28 @@ impl ZoneRecords {
     }
 
     /// Forgets the records of a zone in which there is nothing to look after.
-    /// What becomes wanted in it is looked at by its name.
+    /// What becomes wanted in it is looked at by its name. Where its parts belong
+    /// to other zones stays known.
     pub fn forget(&mut self) {
-        self.forgotten = self.listed();
-        self.records = BTreeMap::new();
+        let listed = self.listed();
+        self.records
+            .retain(|key, _| key.record_type == RecordType::Ns);
+        self.forgotten = listed - self.records.len();
+    }
+
+    /// Where the zone hands a part with this name in it to other name servers,
+    /// so that what it has there itself is not seen by anybody.
+    #[must_use]
+    pub fn delegation(&self, name: &DnsName) -> Option<DnsName> {
+        let mut part = name.clone();
+        while part.is_within(&self.zone.name) && part != self.zone.name {
+            let mut here = self.at(&part);
+            if here.any(|record| record.key.record_type == RecordType::Ns) {
+                return Some(part);
+            }
+            part = DnsName::from_route53(part.split().1?);
+        }
+        None
     }
 
     /// Notes that a batch has been carried out.

@@ -90,7 +90,9 @@ fn place<'a>(
                 reject(reason::NO_HOSTED_ZONE, no_zone(name, candidate, observed));
             }
             for id in zones {
-                if let Some(words) = observed.unreadable.get(id) {
+                if let Some(message) = beyond(name, id, observed) {
+                    reject(reason::ZONE_UNAVAILABLE, message);
+                } else if let Some(words) = observed.unreadable.get(id) {
                     let zone = &observed.zones[id];
                     reject(
                         reason::ZONE_UNAVAILABLE,
@@ -108,6 +110,21 @@ fn place<'a>(
         }
     }
     by_zone
+}
+
+/// Why a name that is not in a zone yet has to wait: the zone has given it to
+/// other name servers, and they may be those of a zone that nobody knows.
+fn beyond(name: &DnsName, id: &ZoneId, observed: &Observed) -> Option<String> {
+    let records = observed.records.get(id)?;
+    if observed.nameless.is_empty() || records.at(name).next().is_some() {
+        return None;
+    }
+    let part = records.delegation(name)?;
+    let zone = &records.zone;
+    let (unknown, words) = observed.nameless.first_key_value()?;
+    Some(format!(
+        "{name} is not published: {zone} delegates {part}, perhaps to zone {unknown}, which cannot be looked at: {words}"
+    ))
 }
 
 fn no_zone(name: &DnsName, candidate: &Candidate, observed: &Observed) -> String {

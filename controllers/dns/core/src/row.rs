@@ -9,7 +9,7 @@ use crate::conflict::{Winner, settle};
 use crate::desired::{Candidate, Slot, Wish};
 use crate::plan::Scene;
 use crate::record::RecordType;
-use crate::registry::{Claim, Foreign};
+use crate::registry::{Claim, Foreign, Origin};
 use crate::wanted::{Site, wanted};
 use crate::{Change, DnsName, RecordData, RecordKey, RecordSet, Verb, reason};
 
@@ -82,7 +82,7 @@ fn place_of(key: &RecordKey) -> Place {
 struct Want {
     record: RecordSet,
     insist_on_ttl: bool,
-    resource: String,
+    origin: Origin,
     objects: Vec<ObjectRef>,
 }
 
@@ -169,6 +169,16 @@ impl<'a> Row<'a> {
         };
         let wanted = wanted(place, &winner.answer, &self.hosts(set), self.scene.config);
         let objects = winner.objects();
+        let impossible = wanted
+            .notes
+            .iter()
+            .any(|(why, _)| *why == reason::IMPOSSIBLE_RECORD);
+        if impossible && wanted.records.is_empty() {
+            // As with any other mistake, what there is stays until it is right.
+            let slots = winner.members.iter().map(|member| member.slot.clone());
+            self.kept
+                .extend(slots.map(|slot| (set.map(str::to_owned), slot)));
+        }
         for (reason, message) in wanted.notes {
             self.reject(&objects, reason, &message);
         }
@@ -187,7 +197,7 @@ impl<'a> Row<'a> {
         for record in wanted.records {
             let want = Want {
                 insist_on_ttl: winner.answer.ttl.is_some(),
-                resource: winner.resource().to_owned(),
+                origin: winner.origin(),
                 objects: objects.clone(),
                 record,
             };

@@ -201,6 +201,8 @@ pub struct EndpointSpec {
     pub ttl: i64,
     /// `setIdentifier`.
     pub set_identifier: Option<String>,
+    /// `labels`: what is to be noted in the registry.
+    pub labels: BTreeMap<String, String>,
     /// `providerSpecific`, by name.
     pub properties: BTreeMap<String, String>,
 }

@@ -7,6 +7,7 @@ use crate::canonical_zone::canonical_zone;
 use crate::config::AliasIpv6;
 use crate::desired::{Answer, Content};
 use crate::record::RecordType;
+use crate::routing::Failover;
 use crate::{Alias, Config, DnsName, RecordData, RecordKey, RecordSet, Routing, Zone, reason};
 
 /// The TTL of records whose object says none, as external-dns sets it.
@@ -109,6 +110,13 @@ impl Wanted {
         record_type: &RecordType,
         values: Vec<String>,
     ) {
+        let primary = answer.routing == Routing::Failover(Failover::Primary);
+        if primary && answer.health_check.is_none() {
+            let name = place.name;
+            return self.impossible(format!(
+                "{name} {record_type} cannot be the primary of a failover pair: without aws-health-check-id Route 53 takes aliases only"
+            ));
+        }
         let ttl = answer.ttl.unwrap_or(DEFAULT_TTL);
         let data = RecordData::Values { ttl, values };
         self.records

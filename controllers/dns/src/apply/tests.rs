@@ -15,6 +15,7 @@ use crate::aws::{Listed, ZoneTags};
 struct Fake {
     poisoned: BTreeSet<&'static str>,
     denied_zone: Option<&'static str>,
+    denied: BTreeSet<&'static str>,
     /// Answers before the rules apply, the last first.
     script: Mutex<Vec<ErrorClass>>,
     calls: Mutex<Vec<usize>>,
@@ -72,6 +73,10 @@ impl Route53 for Fake {
         if self.denied_zone == Some(batch.zone.as_str()) {
             return Err(error(ErrorClass::Denied, "AccessDenied: no"));
         }
+        let mut names = batch.units.iter().map(|unit| unit.name.as_str());
+        if names.any(|name| self.denied.contains(name)) {
+            return Err(error(ErrorClass::Denied, "AccessDenied: not that name"));
+        }
         let guilty = batch
             .units
             .iter()
@@ -124,7 +129,7 @@ fn batch_of(zone: &str, names: usize) -> Vec<Batch> {
 }
 
 async fn run(fake: &Fake, batches: Vec<Batch>) -> Applied {
-    apply(fake, batches, Duration::ZERO, || true).await
+    apply(fake, batches, Duration::ZERO, &BTreeSet::new(), || true).await
 }
 
 fn accepted(applied: &Applied) -> usize {
@@ -142,7 +147,7 @@ async fn one_poisoned_name_never_blocks_the_rest() {
         let applied = run(&fake, batch_of("Z1", 500)).await;
         assert_eq!(accepted(&applied), 499);
         assert_eq!(applied.refused.len(), 1);
-        assert_eq!(applied.refused[0].1.name.as_str(), "h123.example.org");
+        assert_eq!(applied.refused[0].unit.name.as_str(), "h123.example.org");
         let most = if telling { 3 } else { 19 };
         assert!(fake.calls() <= most, "{} calls", fake.calls());
         assert_eq!(applied.failures().len(), 1);
@@ -224,14 +229,46 @@ async fn a_zone_that_denies_access_stops_only_itself() {
         denied_zone: Some("Z1"),
         ..Fake::default()
     };
-    let mut both = batch_of("Z1", 3);
-    both.extend(batch_of("Z2", 3));
-    let applied = run(&fake, both).await;
-    assert_eq!(
-        (accepted(&applied), fake.calls(), applied.stopped),
-        (3, 2, false)
-    );
-    assert_eq!(applied.failures()[0].class, ErrorClass::Denied);
+    for (names, most) in [(1, 1), (3, 5), (500, 13)] {
+        let mut both = batch_of("Z1", names);
+        both.extend(batch_of("Z2", 3));
+        fake.calls.lock().unwrap().clear();
+        let applied = run(&fake, both.clone()).await;
+        assert_eq!((accepted(&applied), applied.stopped), (3, false));
+        assert_eq!(fake.calls(), most + 1, "{names} names");
+        assert_eq!((applied.failed.len(), applied.refused.len()), (1, 0));
+        assert_eq!(applied.failures()[0].class, ErrorClass::Denied);
+
+        // The next time, one call tells.
+        fake.calls.lock().unwrap().clear();
+        let denied = BTreeSet::from([ZoneId::new("Z1")]);
+        let applied = apply(&fake, both, Duration::ZERO, &denied, || true).await;
+        assert_eq!((fake.calls(), applied.failed.len()), (2, 1));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn names_that_are_denied_do_not_hold_up_the_others() {
+    for denied in [
+        vec!["h000.example.org"],
+        vec!["h000.example.org", "h001.example.org", "h077.example.org"],
+    ] {
+        let fake = Fake {
+            denied: denied.iter().copied().collect(),
+            ..Fake::default()
+        };
+        let applied = run(&fake, batch_of("Z1", 100)).await;
+        assert_eq!(accepted(&applied), 100 - denied.len());
+        let refused = applied.refused.iter();
+        let refused: Vec<_> = refused.map(|one| one.unit.name.as_str()).collect();
+        assert_eq!(refused, denied);
+        assert!(applied.failed.is_empty());
+        let classes = applied.failures().into_iter().map(|failure| failure.class);
+        assert_eq!(
+            classes.collect::<BTreeSet<_>>(),
+            BTreeSet::from([ErrorClass::Denied])
+        );
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -240,9 +277,14 @@ async fn nothing_is_called_once_that_is_forbidden() {
         poisoned: BTreeSet::from(["h000.example.org"]),
         ..Fake::default()
     };
-    let applied = apply(&fake, batch_of("Z1", 8), Duration::ZERO, || {
-        fake.calls() < 2
-    })
+    let few = || fake.calls() < 2;
+    let applied = apply(
+        &fake,
+        batch_of("Z1", 8),
+        Duration::ZERO,
+        &BTreeSet::new(),
+        few,
+    )
     .await;
     assert_eq!((fake.calls(), applied.stopped), (2, true));
     assert!(applied.failures().is_empty());
@@ -255,6 +297,7 @@ async fn batches_of_a_zone_keep_their_distance() {
     three.extend(batch_of("Z2", 1));
     three.extend(batch_of("Z1", 1));
     let start = Instant::now();
-    apply(&fake, three, Duration::from_secs(5), || true).await;
+    let interval = Duration::from_secs(5);
+    apply(&fake, three, interval, &BTreeSet::new(), || true).await;
     assert_eq!(start.elapsed().as_secs(), 5);
 }

@@ -247,6 +247,7 @@ fn addresses(point: &Value) -> Vec<Address> {
 fn endpoint(value: &Value) -> EndpointSpec {
     let property = |property: &Value| (text(&property["name"]), text(&property["value"]));
     let properties = items(&value["providerSpecific"]).iter().map(property);
+    let labels = value["labels"].as_object().into_iter().flatten();
     EndpointSpec {
         dns_name: text(&value["dnsName"]),
         record_type: text(&value["recordType"]),
@@ -257,6 +258,9 @@ fn endpoint(value: &Value) -> EndpointSpec {
             ttl => ttl.as_i64().unwrap_or(-1),
         },
         set_identifier: value["setIdentifier"].as_str().map(str::to_owned),
+        labels: labels
+            .map(|(label, value)| (label.clone(), text(value)))
+            .collect(),
         properties: properties.collect::<BTreeMap<_, _>>(),
     }
 }
@@ -269,7 +273,7 @@ mod tests {
     fn a_record_of_a_dns_endpoint_is_read_whatever_its_author_wrote() {
         let read = endpoint(&serde_json::json!({
             "dnsName": "a.example.org", "recordType": "A", "targets": ["192.0.2.1", 7], "recordTTL": 60,
-            "setIdentifier": "blue", "providerSpecific": [{"name": "aws/weight", "value": "10"}, {"name": "alias", "value": true}],
+            "setIdentifier": "blue", "labels": {"team": "x", "tier": 1}, "providerSpecific": [{"name": "aws/weight", "value": "10"}, {"name": "alias", "value": true}],
         }));
         assert_eq!(read.targets, ["192.0.2.1", "7"]);
         assert_eq!(
@@ -277,6 +281,10 @@ mod tests {
             (60, Some("blue"))
         );
         assert_eq!(read.properties["alias"], "true");
+        assert_eq!(
+            (read.labels["team"].as_str(), read.labels["tier"].as_str()),
+            ("x", "1")
+        );
         assert_eq!(endpoint(&serde_json::json!({"recordTTL": "soon"})).ttl, -1);
         assert_eq!(endpoint(&Value::Null), EndpointSpec::default());
     }

@@ -17,6 +17,8 @@ struct Change {
     kind: String,
     set: String,
     values: Vec<String>,
+    /// It is the primary of a failover pair, no alias, and has no health check.
+    unchecked_primary: bool,
 }
 
 /// A change batch.
@@ -91,6 +93,19 @@ impl Batch {
             }
         }
         Ok(())
+    }
+
+    /// A [primary that is no alias] has a health check.
+    ///
+    /// [primary that is no alias]: https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/resource-record-sets-values-failover.html
+    pub(super) fn check_primary(&self) -> Result<(), AwsError> {
+        let mut made = self.0.iter().filter(|change| change.action != "DELETE");
+        match made.find(|change| change.unchecked_primary) {
+            None => Ok(()),
+            Some(_) => Err(invalid(
+                "A non-alias primary ResourceRecordSet must have an associated health check.",
+            )),
+        }
     }
 
     /// Every name lies in the zone.
@@ -168,6 +183,9 @@ impl Change {
                 .unwrap_or_default()
                 .to_owned(),
             values: values.unwrap_or_default(),
+            unchecked_primary: set.text_at(&["Failover"]) == Some("PRIMARY")
+                && set.child("AliasTarget").is_none()
+                && set.child("HealthCheckId").is_none(),
         })
     }
 }
@@ -206,6 +224,7 @@ mod tests {
             kind: (*kind).into(),
             set: String::new(),
             values: values.iter().map(|value| (*value).to_owned()).collect(),
+            unchecked_primary: false,
         });
         Batch(changes.collect())
     }

@@ -56,6 +56,7 @@ impl<'a> Reading<'a> {
             return self.reject(asking.object, reason::UNMANAGED_TYPE, message);
         }
         asking.frozen = self.properties(asking, &name, spec);
+        asking.labels.clone_from(&spec.labels);
         let wish = match self.publish_endpoint(asking, &record_type, spec) {
             Ok(wish) => wish,
             Err(fault) => {
@@ -102,6 +103,11 @@ impl<'a> Reading<'a> {
             return Err(format!(
                 "recordTTL {} is not allowed; allowed: 0 to {most}",
                 spec.ttl
+            ));
+        }
+        if let Some((label, value)) = spec.labels.iter().find(|label| !is_notable(*label)) {
+            return Err(format!(
+                "label {label:?} with value {value:?} is not allowed; allowed: printable characters but commas, quotes, backslashes, and = in the label"
             ));
         }
         let wishes = &mut asking.wishes;
@@ -163,6 +169,15 @@ impl<'a> Reading<'a> {
         }
         Ok(targets)
     }
+}
+
+/// Whether the registry's format has room for a label.
+fn is_notable((label, value): (&String, &String)) -> bool {
+    let plain = |text: &str| {
+        let plain = |c: char| (c == ' ' || c.is_ascii_graphic()) && !matches!(c, ',' | '"' | '\\');
+        text.chars().all(plain)
+    };
+    !label.is_empty() && !label.contains('=') && plain(label) && plain(value)
 }
 
 fn told(target: &str, fault: &Fault) -> String {

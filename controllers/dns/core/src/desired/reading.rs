@@ -58,6 +58,7 @@ pub(super) struct Asking<'a> {
     pub(super) object: &'a ObjectRef,
     resource: String,
     pub(super) wishes: Wishes,
+    pub(super) labels: BTreeMap<String, String>,
     /// Something about it is wrong: its records stay as they are.
     pub(super) frozen: bool,
 }
@@ -67,6 +68,7 @@ impl Asking<'_> {
         Candidate {
             object: self.object.clone(),
             resource: self.resource.clone(),
+            labels: self.labels.clone(),
             set_identifier: self.wishes.set_identifier.clone(),
             slot,
             pin: self.wishes.pin.clone(),
@@ -122,6 +124,7 @@ impl<'a> Reading<'a> {
             object: parts.object,
             resource,
             wishes,
+            labels: BTreeMap::new(),
             frozen,
         })
     }
@@ -132,6 +135,7 @@ impl<'a> Reading<'a> {
             object: parts.object,
             resource: parts.source.resource(parts.object),
             wishes: Wishes::default(),
+            labels: BTreeMap::new(),
             frozen: false,
         })
     }

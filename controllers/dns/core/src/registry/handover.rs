@@ -1,5 +1,7 @@
 //! From another owner's hands into ours.
 
+use std::collections::BTreeSet;
+
 use super::{Mark, TxtRegistry};
 use crate::{RecordData, RecordSet};
 
@@ -13,20 +15,21 @@ impl TxtRegistry {
     /// The TXT record with every mark in it that we take over saying that the
     /// record is ours and was made for `resource`. What else it says stays.
     pub(crate) fn taken_over(&self, txt: &RecordSet, resource: &str) -> RecordSet {
-        let mark = Mark {
-            owner: self.owner.clone(),
-            resource: Some(resource.to_owned()),
-        };
-        let ours = self.value(&mark, &txt.key);
         let mut taken = txt.clone();
         if let RecordData::Values { values, .. } = &mut taken.data {
+            let mut seen = BTreeSet::new();
             for value in values.iter_mut() {
-                if self.owner_in(value).is_some_and(|o| self.may_change(&o)) {
-                    value.clone_from(&ours);
+                let found = self.mark_in(value);
+                if let Some(mark) = found.filter(|mark| self.may_change(&mark.owner)) {
+                    let ours = Mark {
+                        owner: self.owner.clone(),
+                        resource: Some(resource.to_owned()),
+                        labels: mark.labels,
+                    };
+                    *value = self.value(&ours, &txt.key);
                 }
             }
-            let mut seen = false;
-            values.retain(|value| *value != ours || !std::mem::replace(&mut seen, true));
+            values.retain(|value| seen.insert(value.clone()));
         }
         taken
     }
@@ -37,7 +40,10 @@ impl TxtRegistry {
     pub fn without_marks(&self, txt: &RecordSet) -> Option<RecordSet> {
         let mut rest = txt.clone();
         if let RecordData::Values { values, .. } = &mut rest.data {
-            values.retain(|value| self.owner_in(value).is_none_or(|o| !self.may_change(&o)));
+            values.retain(|value| {
+                let mark = self.mark_in(value);
+                mark.is_none_or(|mark| !self.may_change(&mark.owner))
+            });
             if values.is_empty() {
                 return None;
             }
@@ -45,9 +51,8 @@ impl TxtRegistry {
         Some(rest)
     }
 
-    /// The owner that a TXT value names, in any form.
-    fn owner_in(&self, value: &str) -> Option<String> {
-        let mark = self.read(value).or_else(|| Mark::from_mate(value))?;
-        Some(mark.owner)
+    /// What a TXT value says about ownership, in any form.
+    fn mark_in(&self, value: &str) -> Option<Mark> {
+        self.read(value).or_else(|| Mark::from_mate(value))
     }
 }

@@ -6,7 +6,7 @@ mod handover;
 mod names;
 mod value;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 pub use encryption::Encryption;
@@ -14,7 +14,8 @@ pub use names::Affix;
 pub use value::Mark;
 
 use crate::record::RecordType;
-use crate::{DnsName, RecordData, RecordKey, RecordSet, Zone, ZoneRecords};
+use crate::routing::Failover;
+use crate::{DnsName, RecordData, RecordKey, RecordSet, Routing, Zone, ZoneRecords};
 
 /// `--registry`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -193,28 +194,53 @@ impl TxtRegistry {
             && mark.same_as(&respelled, true)
     }
 
-    /// The TXT record that says that `record` is ours and was made for
-    /// `resource`. It has the TTL and the routing policy that external-dns gives
-    /// it. `None` if no name for it fits.
+    /// The TXT record that says that `record` is ours and was made for the
+    /// object of `origin`. It has the TTL and the routing policy that
+    /// external-dns gives it. `None` if no name for it fits.
     #[must_use]
-    pub fn mark(&self, record: &RecordSet, zone: &Zone, resource: &str) -> Option<RecordSet> {
+    pub fn mark(&self, record: &RecordSet, zone: &Zone, origin: &Origin) -> Option<RecordSet> {
         const TTL: u32 = 300;
-        let name = self
-            .affix
-            .to_write(&record.key.name, &record.key.record_type, &zone.name)?;
+        let (host, record_type) = (&record.key.name, &record.key.record_type);
+        let mut name = self.affix.to_write(host, record_type, &zone.name)?;
+        let mut routing = record.routing.clone();
+        let mut health_check = None;
+        if let Routing::Failover(side) = record.routing {
+            // Route 53 takes no primary without a health check unless it is an
+            // alias, which a mark never is.
+            if side == Failover::Primary {
+                health_check.clone_from(&record.health_check);
+            }
+            let own = names::own(host, record_type);
+            if side == Failover::Primary && health_check.is_none() {
+                name = Some(own.clone()).filter(DnsName::fits)?;
+            }
+            if name == own {
+                (routing, health_check) = (Routing::Weighted(0), None);
+            }
+        }
         let mark = Mark {
             owner: self.owner.clone(),
-            resource: Some(resource.to_owned()),
+            resource: Some(origin.resource.clone()),
+            labels: origin.labels.clone(),
         };
         let key = txt_key(name, record);
         let values = vec![self.value(&mark, &key)];
         Some(RecordSet {
             key,
-            routing: record.routing.clone(),
-            health_check: None,
+            routing,
+            health_check,
             data: RecordData::Values { ttl: TTL, values },
         })
     }
+}
+
+/// What a record was made for, in the words of the registry.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Origin {
+    /// `ingress/<namespace>/<name>`.
+    pub resource: String,
+    /// What else its author wants noted of it.
+    pub labels: BTreeMap<String, String>,
 }
 
 fn txt_key(name: DnsName, record: &RecordSet) -> RecordKey {

@@ -129,7 +129,7 @@ impl Affix {
 
 /// A form of our own that fits wherever the record does: a label more. External-dns
 /// takes it for the mark of a name that does not exist, and leaves it alone.
-fn own(name: &DnsName, record_type: &RecordType) -> DnsName {
+pub(super) fn own(name: &DnsName, record_type: &RecordType) -> DnsName {
     let word = record_type.as_str().to_ascii_lowercase();
     DnsName::from_route53(&format!("_isthmus-{word}.{name}"))
 }

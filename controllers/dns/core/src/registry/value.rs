@@ -1,7 +1,13 @@
 //! What is written about the owner of a record: external-dns's labels, and Mate's mark.
 
+use std::collections::BTreeMap;
+
 /// The text before everything in a value of external-dns's registry.
 const HERITAGE: &str = "heritage=external-dns";
+/// Before every label.
+const PREFIX: &str = "external-dns/";
+const OWNER: &str = "owner";
+const RESOURCE: &str = "resource";
 
 /// What a TXT value says about ownership.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -10,6 +16,8 @@ pub struct Mark {
     pub owner: String,
     /// The object that the record was made for, `ingress/<namespace>/<name>`. Mate does not say it.
     pub resource: Option<String>,
+    /// What else is noted: the `labels` of a DNSEndpoint's record.
+    pub labels: BTreeMap<String, String>,
 }
 
 impl Mark {
@@ -24,12 +32,19 @@ impl Mark {
 
     /// The value without quotes.
     pub(super) fn to_text(&self) -> String {
-        let owner = &self.owner;
-        let text = format!("{HERITAGE},external-dns/owner={owner}");
-        match &self.resource {
-            Some(resource) => format!("{text},external-dns/resource={resource}"),
-            None => text,
+        let labels = self.labels.iter();
+        let mut all: BTreeMap<&str, &str> = labels.map(|(k, v)| (k.as_str(), v.as_str())).collect();
+        all.insert(OWNER, &self.owner);
+        all.extend(
+            self.resource
+                .as_deref()
+                .map(|resource| (RESOURCE, resource)),
+        );
+        let mut text = HERITAGE.to_owned();
+        for (label, value) in all {
+            text.extend([",", PREFIX, label, "=", value]);
         }
+        text
     }
 
     /// Reads a TXT value. `None` if it says nothing about ownership.
@@ -40,24 +55,26 @@ impl Mark {
         if labels.next() != Some(HERITAGE) {
             return None;
         }
-        let (mut owner, mut resource) = (None, None);
-        for label in labels {
-            match label.split_once('=') {
-                Some(("external-dns/owner", value)) => owner = Some(value.to_owned()),
-                Some(("external-dns/resource", value)) => resource = Some(value.to_owned()),
-                _ => {}
-            }
-        }
-        owner.map(|owner| Self { owner, resource })
+        let labels = labels.filter_map(|label| {
+            let (label, value) = label.strip_prefix(PREFIX)?.split_once('=')?;
+            Some((label.to_owned(), value.to_owned()))
+        });
+        let mut labels: BTreeMap<_, _> = labels.collect();
+        Some(Self {
+            owner: labels.remove(OWNER)?,
+            resource: labels.remove(RESOURCE),
+            labels,
+        })
     }
 
     /// Reads a value that Mate wrote at the name of the record itself: `"mate:<group-id>"`.
     #[must_use]
     pub fn from_mate(value: &str) -> Option<Self> {
         let owner = unquote(value).strip_prefix("mate:")?.to_owned();
-        (!owner.is_empty()).then_some(Self {
+        (!owner.is_empty()).then(|| Self {
             owner,
             resource: None,
+            labels: BTreeMap::new(),
         })
     }
 }
@@ -117,11 +134,20 @@ mod tests {
         let mark = Mark {
             owner: "default".into(),
             resource: Some("ingress/shop/web".into()),
+            labels: BTreeMap::new(),
         };
         assert_eq!(
             mark.to_value(),
             r#""heritage=external-dns,external-dns/owner=default,external-dns/resource=ingress/shop/web""#
         );
+    }
+
+    #[test]
+    fn labels_stand_in_the_order_of_the_alphabet() {
+        let text = r#""heritage=external-dns,external-dns/alias=1,external-dns/owner=me,external-dns/resource=crd/shop/web,external-dns/team=x""#;
+        let mark = Mark::from_value(text).unwrap();
+        assert_eq!((mark.owner.as_str(), mark.labels.len()), ("me", 2));
+        assert_eq!(mark.to_value(), text);
     }
 
     #[test]
@@ -147,6 +173,7 @@ mod tests {
         let mark = Mark {
             owner: "o".repeat(200),
             resource: Some(format!("ingress/shop/{}", "x".repeat(400))),
+            labels: BTreeMap::new(),
         };
         let value = mark.to_value();
         let strings: Vec<_> = value.split("\" \"").collect();
@@ -165,8 +192,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_written_is_read(owner in "[a-zA-Z0-9:._-]{1,30}", resource in "(ingress|service)/[a-z]{1,9}/[a-z.-]{1,9}") {
-            let mark = Mark { owner, resource: Some(resource) };
+        fn what_is_written_is_read(owner in "[a-zA-Z0-9:._-]{1,30}", resource in "(ingress|service)/[a-z]{1,9}/[a-z.-]{1,9}",
+            labels in prop::collection::btree_map("[a-n]{1,9}", "[a-zA-Z0-9 =./:]{0,9}", 0..3)) {
+            let mark = Mark { owner, resource: Some(resource), labels };
             prop_assert_eq!(Mark::from_value(&mark.to_value()), Some(mark));
         }
 

@@ -17,7 +17,7 @@ impl Row<'_> {
             (
                 !self.is_there(want),
                 cname,
-                want.resource.clone(),
+                want.origin.resource.clone(),
                 key.clone(),
             )
         });
@@ -32,7 +32,7 @@ impl Row<'_> {
             };
             let key = &want.record.key;
             let author = first.objects.first();
-            let author = author.map_or_else(|| first.resource.clone(), ToString::to_string);
+            let author = author.map_or_else(|| first.origin.resource.clone(), ToString::to_string);
             let routing = match &first.record.routing {
                 Routing::Simple => String::new(),
                 routing => format!(" with {routing}"),
@@ -55,7 +55,7 @@ impl Row<'_> {
         there.is_some_and(|there| {
             let claim = self.claim(key);
             there.routing.same_kind(&want.record.routing)
-                && matches!(claim, Claim::Ours { resource: Some(resource), .. } if resource == want.resource)
+                && matches!(claim, Claim::Ours { resource: Some(resource), .. } if resource == want.origin.resource)
         })
     }
 }

@@ -65,7 +65,7 @@ impl<'a> Row<'a> {
         let mark = match &self.scene.config.registry {
             Registry::Noop => None,
             Registry::Txt(registry) => {
-                let mark = registry.mark(&want.record, &self.scene.zone, &want.resource);
+                let mark = registry.mark(&want.record, &self.scene.zone, &want.origin);
                 Some(mark.ok_or_else(|| {
                     let message = format!("{key} is not published: its name is too long for an ownership record beside it");
                     (reason::IMPOSSIBLE_RECORD, message)
@@ -224,7 +224,7 @@ impl<'a> Row<'a> {
             let Some(there) = there.filter(|_| self.marks_written.insert(mark.clone())) else {
                 continue;
             };
-            let taken = registry.taken_over(there, &want.resource);
+            let taken = registry.taken_over(there, &want.origin.resource);
             let verb = Verb::transition(there, taken);
             self.step(verb, true, &want.objects, withheld.as_ref());
         }

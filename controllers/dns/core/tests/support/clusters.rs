@@ -42,6 +42,7 @@ fn property(routing: &Routing) -> (&'static str, &'static str) {
     match routing {
         Routing::Weighted(_) => ("aws-weight", "10"),
         Routing::Latency(_) => ("aws-region", "eu-central-1"),
+        Routing::Failover(side) => ("aws-failover", side.as_str()),
         _ => ("aws-multi-value-answer", "true"),
     }
 }
@@ -140,6 +141,7 @@ fn arb_spec() -> impl Strategy<Value = EndpointSpec> {
             record_type: kind.to_owned(),
             targets: vec![target.to_owned()],
             ttl: 0,
+            labels: Map::from([("team".to_owned(), kind.to_owned())]),
             properties: set_identifier.iter().map(|_| property.clone()).collect(),
             set_identifier,
         }

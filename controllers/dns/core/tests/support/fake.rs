@@ -1,6 +1,7 @@
 //! A zone that refuses what Route 53 refuses.
 
-use dns_core::{Batch, Observed, RecordKey, RecordSet, RecordType, Verb, ZoneRecords};
+use dns_core::routing::Failover;
+use dns_core::{Batch, Observed, RecordKey, RecordSet, RecordType, Routing, Verb, ZoneRecords};
 
 /// Carries a batch out, as a whole or not at all.
 pub(crate) fn apply(observed: &mut Observed, batch: &Batch) -> Result<(), String> {
@@ -58,6 +59,12 @@ fn create(zone: &mut ZoneRecords, record: &RecordSet) -> Result<(), String> {
             "RRSet with DNS name {}. is not permitted in zone {}.",
             key.name, zone.zone.name
         ));
+    }
+    let primary = record.routing == Routing::Failover(Failover::Primary);
+    if primary && record.health_check.is_none() && !record.data.is_alias() {
+        return Err(
+            "A non-alias primary ResourceRecordSet must have an associated health check".to_owned(),
+        );
     }
     if !key.name.fits() {
         return Err(format!("Domain name {}. is too long", key.name));

@@ -184,6 +184,7 @@ fn dns_endpoint(document: &Value) -> DnsEndpoint {
             .iter()
             .map(|property| (text(&property["name"]), text(&property["value"])))
             .collect(),
+        labels: map(&endpoint["labels"]),
     };
     DnsEndpoint {
         object: object(document, "externaldns.k8s.io/v1alpha1", "DNSEndpoint"),

@@ -1,5 +1,6 @@
 //! Clusters and zones as they may be, for property tests.
 
+use dns_core::routing::Failover;
 use dns_core::{
     Alias, Batch, Change, DnsName, Limits, Observed, RecordData, RecordKey, RecordSet, RecordType,
     Routing, Verb, Zone, ZoneId, ZoneRecords, batches,
@@ -67,12 +68,14 @@ pub(crate) fn policy(set: &str) -> (Option<String>, Routing) {
         "" => return (None, Routing::Simple),
         "w1" | "w2" => Routing::Weighted(10),
         "l1" => Routing::Latency("eu-central-1".to_owned()),
+        "f1" => Routing::Failover(Failover::Primary),
+        "f2" => Routing::Failover(Failover::Secondary),
         _ => Routing::MultiValue,
     };
     (Some(set.to_owned()), routing)
 }
 
-pub(crate) const SETS: [&str; 8] = ["", "", "", "", "w1", "w2", "l1", "m1"];
+pub(crate) const SETS: [&str; 10] = ["", "", "", "", "w1", "w2", "l1", "m1", "f1", "f2"];
 
 fn data(target: &str) -> (RecordType, RecordData) {
     if let Some(text) = target.strip_prefix("text:") {

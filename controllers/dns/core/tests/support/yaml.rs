@@ -85,6 +85,10 @@ pub(crate) fn aws(path: &Path) -> Observed {
         };
         observed.zones.insert(zone.id.clone(), zone.clone());
         match file.unreadable {
+            Some(words) if file.zone.is_empty() => {
+                observed.zones.remove(&zone.id);
+                observed.nameless.insert(zone.id, words);
+            }
             Some(words) => drop(observed.unreadable.insert(zone.id, words)),
             None => {
                 let records = file.records.into_iter().map(record);
