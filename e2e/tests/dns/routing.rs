@@ -11,8 +11,15 @@ use crate::stage::{LB, Stage, annotated, eventually};
 
 const PREFIX: &str = "external-dns.kubernetes.io/";
 
-/// Objects with a policy each: host, set identifier, annotations, and what Route 53 shall say.
-const POLICIES: [(&str, &str, &[(&str, &str)], &str); 11] = [
+/// An object with a policy: host, set identifier, annotations, and what Route 53 shall say.
+type Policy = (
+    &'static str,
+    &'static str,
+    &'static [(&'static str, &'static str)],
+    &'static str,
+);
+
+const POLICIES: [Policy; 11] = [
     ("w", "blue", &[("aws-weight", "10")], "weight 10"),
     ("w", "green", &[("aws-weight", "0")], "weight 0"),
     (
@@ -75,7 +82,7 @@ const POLICIES: [(&str, &str, &[(&str, &str)], &str); 11] = [
 ];
 
 fn objects() -> Vec<String> {
-    let object = |(host, set, policy, _): &(&str, &str, &[(&str, &str)], &str)| {
+    let object = |(host, set, policy, _): &Policy| {
         let mut annotations = BTreeMap::from([(format!("{PREFIX}set-identifier"), *set)]);
         annotations.extend(
             policy
