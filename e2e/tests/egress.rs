@@ -28,6 +28,8 @@ mod process;
 mod refusals;
 #[path = "egress/rest.rs"]
 mod rest;
+#[path = "egress/rights.rs"]
+mod rights;
 #[path = "egress/routes.rs"]
 mod routes;
 #[path = "egress/slice.rs"]

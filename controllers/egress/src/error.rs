@@ -27,6 +27,10 @@ pub(crate) enum Ec2ErrorKind {
     AlreadyThere,
     /// The route table is full.
     RouteQuota,
+    /// It was a dry run, and the call is allowed.
+    Allowed,
+    /// IAM does not allow the call.
+    Forbidden,
     /// Anything else.
     Other,
 }

@@ -19,6 +19,7 @@ mod observe;
 mod page;
 mod reconcile;
 mod report;
+mod rights;
 mod watch;
 
 use std::ffi::OsString;

@@ -36,6 +36,7 @@ impl Egress {
             tracing::info!(id, "EC2 does not show yet what was made; looking again");
             return Ok(look_again(DOUBT));
         }
+        let forbidden = self.forbidden(run, cloud, &observed).await;
         let (desired, judged) = desired(snapshot, &self.config.guards, &observed.vpc.cidrs);
         let seen = self.memory().routes.clone();
         let inventory = Inventory::new(&observed, &self.config).having_seen(&seen);
@@ -55,7 +56,9 @@ impl Egress {
         if run.dry_run {
             let rejections = report::all_rejections(judged, &planned, &desired, &Done::default());
             run.reject(&rejections);
-            let failures = blocked_zones(&planned).chain(confirmed.into_failures());
+            let failures = blocked_zones(&planned)
+                .chain(confirmed.into_failures())
+                .chain(forbidden);
             return Ok(Outcome {
                 requeue: None,
                 failures: failures.collect(),

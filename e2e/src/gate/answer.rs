@@ -38,6 +38,12 @@ impl AwsError {
         }
     }
 
+    /// What EC2 says of a dry run that is allowed.
+    pub(super) fn rehearsed() -> Self {
+        let message = "Request would have succeeded, but DryRun flag is set.";
+        Self::new(412, "DryRunOperation", message)
+    }
+
     /// What the service says to a caller without permission.
     pub(super) fn denied(asked: &Asked) -> Self {
         let message = format!(

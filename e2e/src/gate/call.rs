@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Instant;
 
+use super::request::REHEARSED;
+
 /// What became of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
@@ -44,10 +46,19 @@ pub struct Call {
 }
 
 impl Call {
-    /// Whether the call changes something at AWS, by the name of its action.
+    /// Whether the call changes something at AWS, by the name of its action. A dry
+    /// run of EC2 (`DryRunCreateSubnet`) does not.
     #[must_use]
     pub fn is_write(&self) -> bool {
-        const READS: [&str; 6] = ["Describe", "List", "Get", "Test", "AssumeRole", "Decode"];
+        const READS: [&str; 7] = [
+            "Describe",
+            "List",
+            "Get",
+            "Test",
+            "AssumeRole",
+            "Decode",
+            REHEARSED,
+        ];
         !READS.iter().any(|read| self.action.starts_with(read))
     }
 }

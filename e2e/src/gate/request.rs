@@ -32,6 +32,10 @@ impl Protocol {
     }
 }
 
+/// What the name of an action begins with that is only asked about: EC2's dry
+/// run is an action of its own in the record, and for faults.
+pub(super) const REHEARSED: &str = "DryRun";
+
 /// One request to AWS, taken apart.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Asked {
@@ -57,8 +61,11 @@ impl Asked {
             Protocol::RestXml => rest(method, uri, body),
         };
         Self {
+            action: match params.get("DryRun").map(String::as_str) {
+                Some("true") if protocol == Protocol::Ec2 => format!("{REHEARSED}{action}"),
+                _ => action,
+            },
             service,
-            action,
             params,
             caller: caller(text(USER_AGENT.as_str()).unwrap_or_default()),
             protocol,

@@ -11,6 +11,7 @@ use prometheus::{
     Gauge, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
 };
 
+use crate::aws::Rights;
 use family::{ANNOUNCED, counter, gauge, seconds, set_all};
 
 /// A handle on the metrics of this process. Clones share them.
@@ -28,6 +29,7 @@ pub struct Metrics {
     aws_request_duration: HistogramVec,
     aws_throttles: IntCounterVec,
     leader: IntGauge,
+    rights: Rights,
 }
 
 impl Metrics {
@@ -66,6 +68,7 @@ impl Metrics {
                 "1 while this replica acts: it holds the lease, or none is needed.",
             )
             .expect("a constant name"),
+            rights: Rights::default(),
             registry,
         };
         metrics.register_all();
@@ -167,6 +170,11 @@ impl Metrics {
         if failure == Some(ErrorClass::Throttled) {
             self.aws_throttles.with_label_values(&[service]).inc();
         }
+    }
+
+    /// What AWS has said of the rights of the process.
+    pub(crate) fn rights(&self) -> &Rights {
+        &self.rights
     }
 
     /// Says whether this replica acts.

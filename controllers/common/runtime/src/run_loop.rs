@@ -1,6 +1,7 @@
 //! From flags to the end of the process.
 
 mod once;
+mod rights;
 mod serve;
 
 use std::pin::pin;
@@ -196,6 +197,7 @@ impl<C: Controller> RunLoop<C> {
             }
         };
         let took = start.elapsed();
+        self.tell_rights();
         match &ended {
             Some(ended) => self.report(ended, took),
             None => {

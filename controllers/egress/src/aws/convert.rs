@@ -31,7 +31,7 @@ pub(super) fn failed<E: ProvideErrorMetadata>(
         // It was there a moment ago, or will be in a moment: EC2 is eventually consistent.
         Ec2ErrorKind::Gone | Ec2ErrorKind::AlreadyThere => ErrorClass::Conflict,
         Ec2ErrorKind::RouteQuota => ErrorClass::Invalid,
-        Ec2ErrorKind::Other => error_class(error),
+        Ec2ErrorKind::Allowed | Ec2ErrorKind::Forbidden | Ec2ErrorKind::Other => error_class(error),
     };
     Ec2Error {
         operation,
@@ -48,6 +48,8 @@ fn kind(code: &str) -> Ec2ErrorKind {
         code if code.ends_with(".NotFound") => Ec2ErrorKind::Gone,
         "RouteAlreadyExists" | "Resource.AlreadyAssociated" => Ec2ErrorKind::AlreadyThere,
         "RouteLimitExceeded" => Ec2ErrorKind::RouteQuota,
+        "DryRunOperation" => Ec2ErrorKind::Allowed,
+        "UnauthorizedOperation" => Ec2ErrorKind::Forbidden,
         _ => Ec2ErrorKind::Other,
     }
 }

@@ -3,6 +3,7 @@
 mod convert;
 mod pace;
 mod read;
+mod rehearse;
 mod write;
 
 use std::future::Future;

@@ -11,6 +11,7 @@ use egress_core::{Observed, Vpc};
 use isthmus_runtime::Aws;
 
 use super::pace::Pace;
+use super::write::Writer;
 use super::{Call, Ec2, FoundVpc, convert};
 use crate::error::{Ec2Error, ObserveError};
 
@@ -18,10 +19,7 @@ use crate::error::{Ec2Error, ObserveError};
 #[derive(Debug)]
 pub(crate) struct SdkEc2 {
     pub(super) client: Client,
-    /// Without retries, for creations that EC2 does not make idempotent: if the
-    /// answer is lost, the next reconcile finds by its tags what was made, while a
-    /// retry would make another one.
-    pub(super) once: Client,
+    pub(super) writer: Writer,
     pace: Pace,
 }
 
@@ -31,9 +29,15 @@ impl SdkEc2 {
     pub(crate) fn new(aws: &Aws, period: Duration) -> Self {
         let builder = || Builder::from(&aws.sdk).interceptor(aws.interceptor());
         let once = builder().retry_config(RetryConfig::disabled());
-        Self {
-            client: Client::from_conf(builder().build()),
+        let client = Client::from_conf(builder().build());
+        let writer = Writer {
+            client: client.clone(),
             once: Client::from_conf(once.build()),
+            dry_run: false,
+        };
+        Self {
+            client,
+            writer,
             pace: Pace::new(period),
         }
     }
@@ -119,7 +123,7 @@ impl Ec2 for SdkEc2 {
 
     async fn write(&self, call: &Call) -> Result<Option<String>, Ec2Error> {
         self.pace.turn(call.operation()).await;
-        self.carry_out(call).await
+        self.writer.carry_out(call).await
     }
 }
 

@@ -3,13 +3,27 @@
 use aws_sdk_ec2::types::{DomainType, ResourceType, Tag, TagSpecification};
 use egress_core::{Tags, Target};
 
-use super::{Call, SdkEc2, convert::failed};
+use aws_sdk_ec2::Client;
+
+use super::{Call, convert::failed};
 use crate::error::{Ec2Error, Ec2ErrorKind};
 
 /// Nothing, or the id of what was made.
 type Made = Result<Option<String>, Ec2Error>;
 
-impl SdkEc2 {
+/// Makes the calls.
+#[derive(Clone, Debug)]
+pub(super) struct Writer {
+    pub(super) client: Client,
+    /// Without retries, for creations that EC2 does not make idempotent: if the
+    /// answer is lost, the next reconcile finds by its tags what was made, while a
+    /// retry would make another one.
+    pub(super) once: Client,
+    /// Asks whether the calls would be allowed, and changes nothing.
+    pub(super) dry_run: bool,
+}
+
+impl Writer {
     /// Makes the call; for creations, the id of what was made.
     pub(super) async fn carry_out(&self, call: &Call) -> Made {
         match call {
@@ -62,6 +76,7 @@ impl SdkEc2 {
         let request = self
             .once
             .create_subnet()
+            .dry_run(self.dry_run)
             .vpc_id(vpc)
             .availability_zone(zone);
         let request = request.cidr_block(cidr.to_string());
@@ -76,7 +91,11 @@ impl SdkEc2 {
     }
 
     async fn create_route_table(&self, vpc: &str, tags: &Tags) -> Made {
-        let request = self.once.create_route_table().vpc_id(vpc);
+        let request = self
+            .once
+            .create_route_table()
+            .dry_run(self.dry_run)
+            .vpc_id(vpc);
         let sent = request
             .tag_specifications(specification(ResourceType::RouteTable, tags))
             .send();
@@ -90,7 +109,11 @@ impl SdkEc2 {
     }
 
     async fn allocate_address(&self, tags: &Tags) -> Made {
-        let request = self.once.allocate_address().domain(DomainType::Vpc);
+        let request = self
+            .once
+            .allocate_address()
+            .dry_run(self.dry_run)
+            .domain(DomainType::Vpc);
         let sent = request
             .tag_specifications(specification(ResourceType::ElasticIp, tags))
             .send();
@@ -113,6 +136,7 @@ impl SdkEc2 {
         let request = self
             .client
             .create_nat_gateway()
+            .dry_run(self.dry_run)
             .subnet_id(subnet)
             .allocation_id(allocation);
         let request = request.client_token(token);
@@ -137,6 +161,7 @@ impl SdkEc2 {
         let request = self
             .client
             .create_tags()
+            .dry_run(self.dry_run)
             .resources(id)
             .set_tags(Some(list(tags)));
         nothing(
@@ -151,6 +176,7 @@ impl SdkEc2 {
         let request = self
             .client
             .create_route()
+            .dry_run(self.dry_run)
             .route_table_id(table)
             .destination_cidr_block(destination);
         let request = match target {
@@ -169,6 +195,7 @@ impl SdkEc2 {
         let request = self
             .client
             .replace_route()
+            .dry_run(self.dry_run)
             .route_table_id(table)
             .destination_cidr_block(destination);
         let request = match target {
@@ -187,6 +214,7 @@ impl SdkEc2 {
         let request = self
             .client
             .delete_route()
+            .dry_run(self.dry_run)
             .route_table_id(table)
             .destination_cidr_block(destination);
         nothing(
@@ -201,6 +229,7 @@ impl SdkEc2 {
         let request = self
             .client
             .associate_route_table()
+            .dry_run(self.dry_run)
             .route_table_id(table)
             .subnet_id(subnet);
         nothing(
@@ -212,7 +241,10 @@ impl SdkEc2 {
     }
 
     async fn replace_association(&self, association: &str, table: &str) -> Made {
-        let request = self.client.replace_route_table_association();
+        let request = self
+            .client
+            .replace_route_table_association()
+            .dry_run(self.dry_run);
         let sent = request
             .association_id(association)
             .route_table_id(table)
@@ -225,6 +257,7 @@ impl SdkEc2 {
         let sent = self
             .client
             .disassociate_route_table()
+            .dry_run(self.dry_run)
             .association_id(association)
             .send()
             .await;
@@ -235,6 +268,7 @@ impl SdkEc2 {
         let sent = self
             .client
             .delete_nat_gateway()
+            .dry_run(self.dry_run)
             .nat_gateway_id(nat)
             .send()
             .await;
@@ -242,7 +276,13 @@ impl SdkEc2 {
     }
 
     async fn delete_subnet(&self, subnet: &str) -> Made {
-        let sent = self.client.delete_subnet().subnet_id(subnet).send().await;
+        let sent = self
+            .client
+            .delete_subnet()
+            .dry_run(self.dry_run)
+            .subnet_id(subnet)
+            .send()
+            .await;
         nothing(sent.map_err(|error| failed("DeleteSubnet", &error)))
     }
 
@@ -250,6 +290,7 @@ impl SdkEc2 {
         let sent = self
             .client
             .delete_route_table()
+            .dry_run(self.dry_run)
             .route_table_id(table)
             .send()
             .await;
@@ -260,6 +301,7 @@ impl SdkEc2 {
         let sent = self
             .client
             .release_address()
+            .dry_run(self.dry_run)
             .allocation_id(allocation)
             .send()
             .await;

@@ -12,6 +12,7 @@ use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::config_bag::{ConfigBag, Storable, StoreReplace};
 use isthmus_core::ErrorClass;
 
+use super::rights::DRY_RUN;
 use crate::Metrics;
 
 /// Counts each attempt of each call, as AWS does for its rates: outcome,
@@ -33,6 +34,27 @@ impl CallMetrics {
     #[must_use]
     pub fn new(metrics: Metrics) -> Self {
         Self { metrics }
+    }
+
+    /// The class of a failed attempt, from what AWS answered if it did; none for
+    /// a dry run that went well, which has the form of an error.
+    fn failure(
+        &self,
+        response: Option<&HttpResponse>,
+        service: &str,
+        operation: &str,
+    ) -> Option<ErrorClass> {
+        let Some(response) = response else {
+            return Some(ErrorClass::Transient);
+        };
+        let code = code(response);
+        let status = response.status().as_u16();
+        if code.is_some() {
+            let rights = self.metrics.rights();
+            rights.judged(service, operation, code.as_deref());
+        }
+        let class = ErrorClass::from_aws(code.as_deref(), Some(status));
+        Some(class).filter(|_| code.as_deref() != Some(DRY_RUN))
     }
 }
 
@@ -73,29 +95,28 @@ impl Intercept for CallMetrics {
         let Some(call) = cfg.load::<Metadata>() else {
             return Ok(());
         };
-        let failure = match context.output_or_error() {
-            Some(Ok(_)) => None,
-            _ => Some(class(context.response())),
-        };
         let service = call.service().replace(' ', "").to_lowercase();
+        let failure = match context.output_or_error() {
+            Some(Ok(_)) => {
+                self.metrics.rights().judged(&service, call.name(), None);
+                None
+            }
+            _ => self.failure(context.response(), &service, call.name()),
+        };
         self.metrics
             .aws_request(&service, call.name(), failure, sent.elapsed());
         Ok(())
     }
 }
 
-/// The class of a failed attempt, from what AWS answered if it did.
-fn class(response: Option<&HttpResponse>) -> ErrorClass {
-    let Some(response) = response else {
-        return ErrorClass::Transient;
-    };
+/// The error code of an answer, if it has one.
+fn code(response: &HttpResponse) -> Option<String> {
     let header = response.headers().get("x-amzn-errortype");
     let body = response.body().bytes().unwrap_or_default();
-    let status = response.status().as_u16();
     let code = header
         .map(str::to_owned)
-        .or_else(|| code_in(&String::from_utf8_lossy(body)));
-    ErrorClass::from_aws(code.as_deref().map(bare), Some(status))
+        .or_else(|| code_in(&String::from_utf8_lossy(body)))?;
+    Some(bare(&code).to_owned())
 }
 
 /// The error code in a body: `<Code>` in the XML protocols, `__type` in JSON.

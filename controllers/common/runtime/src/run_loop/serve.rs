@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
 
-use super::{GRACE_AT_THE_END, Pass, RunLoop, jitter};
+use super::{GRACE_AT_THE_END, Pass, RunLoop, jitter, rights};
 use crate::Controller;
 use crate::lease::{Election, Term};
 use crate::pace::{Next, Pace};
@@ -71,10 +71,14 @@ impl<C: Controller> RunLoop<C> {
     fn ready_when_settled(&self) -> Arc<AtomicBool> {
         let settled = Arc::new(AtomicBool::new(false));
         self.admin.ready_when({
-            let settled = settled.clone();
+            let (settled, metrics) = (settled.clone(), self.metrics.clone());
             move || match settled.load(Ordering::Relaxed) {
                 true => Ok(()),
-                false => Err("the first reconcile has not ended".to_owned()),
+                false => {
+                    let waits = "the first reconcile has not ended".to_owned();
+                    Err(rights::missing(&metrics)
+                        .map_or(waits.clone(), |why| format!("{waits}: {why}")))
+                }
             }
         });
         settled
