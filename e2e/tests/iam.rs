@@ -171,20 +171,64 @@ fn destructive_actions_ask_for_the_mark_of_the_cluster() -> Result<()> {
                 "Remove",
                 "Modify",
                 "Disassociate",
+                "Replace",
+                "Set",
+                "Detach",
+                "Terminate",
             ];
-            // A route is no resource of its own, and its table is the cluster's. A web ACL
-            // is somebody's; the mark is asked for by SetWebAcl, at the load balancer.
-            let unmarked = ["DeleteRoute\"", "DisassociateWebACL"];
-            if destructive.iter().any(|word| text.contains(word))
-                && !unmarked.iter().any(|word| text.contains(word))
-            {
+            // A web ACL is somebody's; the mark is asked for by SetWebAcl, at the load balancer.
+            let unmarked = text.contains("DisassociateWebACL");
+            if destructive.iter().any(|word| text.contains(word)) && !unmarked {
                 let marks = statement["Condition"].to_string();
+                let owned = marks.contains("aws:ResourceTag/kubernetes.io/cluster/CLUSTER_ID");
+                // A route is no resource of its own: its table has the tag, the
+                // cluster's own ones another than those that were made.
+                let routes = text.contains("DeleteRoute\"");
                 assert!(
-                    marks.contains("aws:ResourceTag/kubernetes.io/cluster/CLUSTER_ID"),
+                    owned || (routes && marks.contains("aws:ResourceTag/Type")),
                     "{component}: {statement}"
                 );
             }
         }
     }
     Ok(())
+}
+
+/// The examples of how a role is given trust the ServiceAccount of the manifests
+/// and its audience, both: without the first every pod of the cluster is trusted.
+#[test]
+fn trust_policies_name_the_service_account_and_the_audience() -> Result<()> {
+    for (file, issuer) in [
+        ("irsa", "oidc.eks.REGION.amazonaws.com/id/ISSUER"),
+        ("web-identity", "ISSUER_HOST_AND_PATH"),
+    ] {
+        let statement = trust(file)?;
+        assert_eq!(
+            statement["Action"], "sts:AssumeRoleWithWebIdentity",
+            "{file}"
+        );
+        let provider = format!("arn:aws:iam::ACCOUNT_ID:oidc-provider/{issuer}");
+        assert_eq!(statement["Principal"]["Federated"], provider, "{file}");
+        let equal = &statement["Condition"]["StringEquals"];
+        let subject = "system:serviceaccount:kube-system:isthmus-COMPONENT";
+        assert_eq!(equal[format!("{issuer}:sub")], subject, "{file}");
+        assert_eq!(
+            equal[format!("{issuer}:aud")],
+            "sts.amazonaws.com",
+            "{file}"
+        );
+    }
+    let statement = trust("kube2iam")?;
+    let principal = &statement["Principal"]["AWS"];
+    assert_eq!(principal, "arn:aws:iam::ACCOUNT_ID:role/NODE_ROLE");
+    Ok(())
+}
+
+/// The one statement of a trust policy.
+fn trust(file: &str) -> Result<Value> {
+    let path = root().join(format!("manifests/iam/trust/{file}.json"));
+    let policy: Value = serde_json::from_str(&std::fs::read_to_string(path)?)?;
+    let statements = policy["Statement"].as_array().context("statements")?;
+    assert_eq!(statements.len(), 1, "{file}");
+    Ok(statements[0].clone())
 }

@@ -49,6 +49,7 @@ async fn everything_is_applied_and_a_second_time_changes_nothing() -> Result<()>
         ("overlays/eks", 30),
         ("overlays/kops", 30),
         ("overlays/startup-taint", 9),
+        ("overlays/dnsendpoints", 10),
     ] {
         let path = folder(name).display().to_string();
         let apply = ["apply", "--server-side", "--validate=strict", "-k", &path];
@@ -79,6 +80,29 @@ async fn a_folder_is_objects_and_nothing_else() -> Result<()> {
             "{component}: {applied}"
         );
     }
+    Ok(())
+}
+
+/// A definition that is there already, external-dns's say, is left as it is.
+#[tokio::test]
+async fn the_kind_of_dns_endpoints_is_created_only_where_there_is_none() -> Result<()> {
+    let testbed = Testbed::acquire().await?;
+    let file = folder("dns/crd/dnsendpoints.yaml").display().to_string();
+    let create = ["create", "--validate=strict", "-f", &file];
+    kubectl(&testbed, &create).await?;
+    let name = "crd/dnsendpoints.externaldns.k8s.io";
+    let established = ["wait", "--for=condition=Established", "--timeout=60s", name];
+    kubectl(&testbed, &established).await?;
+    kubectl(&testbed, &["annotate", name, "theirs=yes"]).await?;
+    let again = kubectl(&testbed, &create).await.expect_err("it is there");
+    assert!(again.to_string().contains("AlreadyExists"), "{again}");
+    let jsonpath = "-o=jsonpath={.metadata.annotations.theirs}";
+    assert_eq!(kubectl(&testbed, &["get", name, jsonpath]).await?, "yes");
+    let applied = kubectl(&testbed, &["kustomize", &folder("").display().to_string()]).await?;
+    assert!(
+        !applied.contains("CustomResourceDefinition"),
+        "nothing applies it"
+    );
     Ok(())
 }
 

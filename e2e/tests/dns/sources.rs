@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::stage::{BINARY, LB, OTHER_LB, Stage, eventually, ingress, published, sorted};
 
 pub(crate) const ROUTE_GROUPS: &str = include_str!("crds/routegroup.yaml");
-pub(crate) const DNS_ENDPOINTS: &str = include_str!("crds/dnsendpoint.yaml");
+pub(crate) const DNS_ENDPOINTS: &str = include_str!("../../../manifests/dns/crd/dnsendpoints.yaml");
 const HOSTNAME: &str = "external-dns.kubernetes.io/hostname";
 const TYPES: [&str; 5] = ["A", "AAAA", "CNAME", "SRV", "TXT"];
 
