@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result};
+use isthmus_e2e::{CLUSTER_ID, Fault, Testbed, World};
 use serde_json::Value;
 
 /// The clients of the SDK, with the prefix of their actions in IAM.
@@ -231,4 +232,67 @@ fn trust(file: &str) -> Result<Value> {
     let statements = policy["Statement"].as_array().context("statements")?;
     assert_eq!(statements.len(), 1, "{file}");
     Ok(statements[0].clone())
+}
+
+/// Where AWS has no dry run, the first read that is refused names its action, and
+/// so does EC2.
+#[tokio::test]
+async fn the_first_read_that_is_refused_names_the_action() -> Result<()> {
+    let testbed = Testbed::acquire().await?;
+    World::create(&testbed).await?;
+    let cluster = format!("--cluster-id={CLUSTER_ID}");
+    let dns = ["--source=ingress", "--txt-owner-id=kube-1"];
+    let zone = [
+        "--aws-az=eu-central-1a",
+        "--aws-nat-cidr-block=10.20.240.0/28",
+    ];
+    for (binary, more, operation, action) in [
+        (
+            "isthmus-ingress",
+            &[][..],
+            "DescribeLoadBalancers",
+            "elasticloadbalancing:DescribeLoadBalancers",
+        ),
+        (
+            "isthmus-ingress",
+            &[],
+            "ListCertificates",
+            "acm:ListCertificates",
+        ),
+        (
+            "isthmus-ingress",
+            &[],
+            "ListServerCertificates",
+            "iam:ListServerCertificates",
+        ),
+        (
+            "isthmus-ingress",
+            &[],
+            "DescribeSubnets",
+            "ec2:DescribeSubnets",
+        ),
+        (
+            "isthmus-dns",
+            &dns[..],
+            "ListHostedZones",
+            "route53:ListHostedZones",
+        ),
+        (
+            "isthmus-egress",
+            &zone[..],
+            "DescribeAddresses",
+            "ec2:DescribeAddresses",
+        ),
+    ] {
+        testbed.gate.clear_faults();
+        testbed.gate.fault(Fault::denied(operation).always());
+        let args = [&["--once", &cluster], more].concat();
+        let finished = testbed.run(binary, &args).await?;
+        assert_eq!(finished.code, Some(1), "{finished}");
+        let sentence = format!("AWS does not allow {action}: ");
+        let lines = finished.stderr.lines();
+        let naming = lines.filter(|line| line.contains(&sentence)).count();
+        assert_eq!(naming, 1, "{action}: {finished}");
+    }
+    Ok(())
 }
