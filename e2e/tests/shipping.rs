@@ -64,7 +64,8 @@ fn words(list: &Value) -> Vec<&str> {
 }
 
 #[test]
-fn every_workload_is_confined_watched_and_spread() -> Result<()> {
+fn every_workload_is_confined_watched_and_measured() -> Result<()> {
+    let sizes = read("docs/building.md")?;
     for (name, folder) in COMPONENTS {
         let workload = workload(folder)?;
         let (template, container) = (&workload["spec"]["template"], container(&workload));
@@ -100,6 +101,15 @@ fn every_workload_is_confined_watched_and_spread() -> Result<()> {
                 "{name}: {of} of {resource}"
             );
         }
+        let of = |kind: &str| {
+            let memory = container["resources"][kind]["memory"].as_str();
+            memory.unwrap_or_default().replace("Mi", " MiB")
+        };
+        let row = format!("| {} | {} |", of("requests"), of("limits"));
+        let told = sizes
+            .lines()
+            .any(|line| line.starts_with(&format!("| `{name}` |")) && line.ends_with(&row));
+        assert!(told, "docs/building.md says what {name} may use: {row}");
         let scraped = json!({
             "prometheus.io/scrape": "true",
             "prometheus.io/port": "7979",
