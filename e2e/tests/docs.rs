@@ -1,13 +1,29 @@
 //! What the documents say of the programs is what the programs say of
-//! themselves. `UPDATE_DOCS=1 cargo test -p isthmus-e2e --test docs` writes it anew.
+//! themselves, and the book holds together. `UPDATE_DOCS=1 cargo test --workspace --test docs --bins --lib`
+//! writes what is generated anew.
+
+#[path = "docs/book.rs"]
+mod book;
+#[path = "docs/examples.rs"]
+mod examples;
+#[path = "docs/migrating.rs"]
+mod migrating;
+#[path = "docs/reference.rs"]
+mod reference;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use isthmus_e2e::binaries;
 
+/// The repository's root.
+fn root() -> PathBuf {
+    let e2e = Path::new(env!("CARGO_MANIFEST_DIR"));
+    e2e.parent().expect("e2e lies in it").to_owned()
+}
+
 fn flags_page(binary: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../docs/flags/{binary}.md"))
+    root().join(format!("docs/flags/{binary}.md"))
 }
 
 /// The page as it should be: what `--help` prints.
@@ -43,7 +59,7 @@ fn the_flags_are_those_of_the_programs() {
         let written = std::fs::read_to_string(&page).unwrap_or_default();
         assert!(
             written == expected,
-            "docs/flags/{binary}.md is not what --help prints: UPDATE_DOCS=1 cargo test -p isthmus-e2e --test docs"
+            "docs/flags/{binary}.md is not what --help prints: UPDATE_DOCS=1 cargo test --workspace --test docs"
         );
     }
 }

@@ -151,45 +151,6 @@ fn what_decides_reads_no_clock_and_no_environment() {
     }
 }
 
-#[test]
-fn links_between_documents_lead_somewhere() {
-    let root = root();
-    let mut documents = files(&root.join("docs"), &["md"]);
-    for name in ["README.md", "CONTRIBUTING.md", "CHANGELOG.md"] {
-        documents.push(root.join(name));
-    }
-    for document in documents {
-        let text = std::fs::read_to_string(&document).expect("readable");
-        for target in link_targets(&text) {
-            let path = document.parent().expect("a folder").join(&target);
-            assert!(
-                path.exists(),
-                "{}: {target} is not there",
-                document.display()
-            );
-        }
-    }
-}
-
-/// The relative targets of a document's links, without their fragments.
-fn link_targets(markdown: &str) -> Vec<String> {
-    markdown
-        .split("](")
-        .skip(1)
-        .filter_map(|rest| rest.split_once(')'))
-        .map(|(target, _)| target.split('#').next().unwrap_or_default().to_owned())
-        .filter(|target| {
-            !target.is_empty() && !target.contains("://") && !target.starts_with("mailto:")
-        })
-        .collect()
-}
-
-#[test]
-fn a_link_is_found() {
-    let text = "[a](docs/a.md#part) and [b](https://example.org) and [c](#here)";
-    assert_eq!(link_targets(text), ["docs/a.md"]);
-}
-
 fn files(folder: &Path, extensions: &[&str]) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(folder).expect("a folder") {

@@ -176,10 +176,7 @@ impl ProxyMetrics {
             Box::new(metrics.last_change.clone()),
         ];
         for collector in collectors {
-            common
-                .registry()
-                .register(collector)
-                .expect("distinct names");
+            common.register(collector);
         }
         metrics
     }
@@ -298,5 +295,13 @@ mod tests {
             assert!(STATUSES.contains(&refusal.status()), "{refusal:?}");
             assert_eq!(Refusal::ALL[refusal as usize], refusal);
         }
+    }
+
+    #[test]
+    fn the_page_has_these_metrics() {
+        let metrics = Metrics::new();
+        let _own = ProxyMetrics::new(&metrics);
+        let own = metrics.table_without(&Metrics::new());
+        isthmus_runtime::documents::hold("metrics.md", "isthmus-metadata-proxy", &own);
     }
 }

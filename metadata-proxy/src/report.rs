@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 use isthmus_core::{ErrorClass, ObjectRef, Rejection};
 use isthmus_runtime::{EventType, Events};
 use jiff::Timestamp;
-use metadata_proxy_core::{Caller, Found, Grant, Identity, Refusal};
+use metadata_proxy_core::{Caller, Found, Grant, Identity, Refusal, reason};
 
 use crate::aws::SourceError;
 use crate::directory::SharedDirectory;
@@ -68,7 +68,7 @@ impl Reporter {
                 "{peer} is the address of more than one pod, and none is served: {}",
                 names.join(", ")
             );
-            self.warn(&pod.object(), "AmbiguousAddress", message);
+            self.warn(&pod.object(), reason::AMBIGUOUS_ADDRESS, message);
         }
     }
 
@@ -90,7 +90,7 @@ impl Reporter {
                 Identity::Pod { .. } | Identity::Node => String::new(),
             };
             let message = format!("{} cannot be assumed: {error}{hint}", grant.role);
-            self.warn(&pod, "RoleNotAssumed", message);
+            self.warn(&pod, reason::ROLE_NOT_ASSUMED, message);
         }
     }
 
@@ -103,7 +103,7 @@ impl Reporter {
     ) {
         self.warn(
             namespace,
-            "InvalidAllowedRoles",
+            reason::INVALID_ALLOWED_ROLES,
             format!("annotation {key}: {error}; no role is allowed"),
         );
     }

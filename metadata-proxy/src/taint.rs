@@ -7,7 +7,7 @@ use isthmus_runtime::{EventType, Watches};
 use k8s_openapi::api::core::v1::{Node, NodeSpec};
 use kube::api::{Api, Patch, PatchParams};
 use kube::runtime::watcher::{Config, Event};
-use metadata_proxy_core::{Taint, taint_removal};
+use metadata_proxy_core::{Taint, reason, taint_removal};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -118,8 +118,12 @@ impl StartupTaint {
             "this node's metadata proxy serves pods, so taint {} was taken off",
             self.key
         );
-        self.reporter
-            .say(&object, EventType::Normal, "StartupTaintRemoved", message);
+        self.reporter.say(
+            &object,
+            EventType::Normal,
+            reason::STARTUP_TAINT_REMOVED,
+            message,
+        );
         Ok(())
     }
 }

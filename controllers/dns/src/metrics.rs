@@ -53,7 +53,6 @@ impl DnsMetrics {
         );
         let in_sync = in_sync.buckets(vec![5.0, 10.0, 20.0, 30.0, 45.0, 60.0, 90.0, 120.0, 300.0]);
         let in_sync = Histogram::with_opts(in_sync).expect("a constant name");
-        let registry = metrics.registry();
         let all: [Box<dyn Collector>; 5] = [
             Box::new(sources.clone()),
             Box::new(changes.clone()),
@@ -62,7 +61,7 @@ impl DnsMetrics {
             Box::new(in_sync.clone()),
         ];
         for collector in all {
-            registry.register(collector).expect("registered once");
+            metrics.register(collector);
         }
         Self {
             changes,
@@ -117,5 +116,18 @@ impl DnsMetrics {
                 .iter()
                 .for_each(|change| count(change.effect(), "refused"));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_page_has_these_metrics() {
+        let metrics = Metrics::new();
+        let _own = DnsMetrics::register(&metrics);
+        let own = metrics.table_without(&Metrics::new());
+        isthmus_runtime::documents::hold("metrics.md", "isthmus-dns", &own);
     }
 }

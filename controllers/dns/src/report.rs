@@ -2,12 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use dns_core::{Change, Decision, Observed, ZoneRecords};
+use dns_core::{Change, Decision, Observed, ZoneRecords, reason};
 use isthmus_core::{ObjectRef, Plan, Withheld};
 use isthmus_runtime::{EventType, Page, Run, Section};
 
-/// The Event of a removal that is withheld.
-const WITHHELD: &str = "RemovalWithheld";
 /// How many objects are told of one mass removal.
 const TOLD: usize = 20;
 
@@ -28,7 +26,12 @@ pub(crate) fn tell_withheld(run: &Run<'_>, plan: &Plan<Change>) {
         })
         .collect();
     for (object, message) in told.into_iter().take(TOLD) {
-        run.event(object, EventType::Warning, WITHHELD, message.to_owned());
+        run.event(
+            object,
+            EventType::Warning,
+            reason::REMOVAL_WITHHELD,
+            message.to_owned(),
+        );
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use egress_core::{EntryState, Status};
+use egress_core::{EntryState, Status, reason};
 use isthmus_core::ObjectRef;
 use isthmus_runtime::{EventType, Failure, Run};
 use k8s_openapi::api::core::v1::ConfigMap;
@@ -11,9 +11,6 @@ use kube::api::{Patch, PatchParams};
 
 use crate::error::kube_class;
 use crate::watch::STATUS_ANNOTATION;
-
-/// The Event's reason when everything asked for is in place.
-const READY: &str = "EgressReady";
 
 /// An answer for a ConfigMap, as text.
 pub(crate) type Answers = Vec<(ObjectRef, Status)>;
@@ -88,7 +85,7 @@ fn announce(run: &Run<'_>, object: &ObjectRef, status: &Status, before: Option<&
         let ips = status.public_ips.join(", ");
         let networks = status.entries.len() + status.entries_left_out;
         let message = format!("traffic to all {networks} networks leaves from {ips}");
-        run.event(object, EventType::Normal, READY, message);
+        run.event(object, EventType::Normal, reason::READY, message);
     }
 }
 

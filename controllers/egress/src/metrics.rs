@@ -22,8 +22,7 @@ impl PublicIps {
             "1 for each public address that egress traffic of a zone comes from.",
         );
         let gauge = IntGaugeVec::new(options, &["az", "ip"]).expect("a constant name");
-        let registered = metrics.registry().register(Box::new(gauge.clone()));
-        registered.expect("registered once");
+        metrics.register(Box::new(gauge.clone()));
         Self { gauge }
     }
 
@@ -33,5 +32,18 @@ impl PublicIps {
         for (zone, ip) in pairs {
             self.gauge.with_label_values(&[zone, ip]).set(1);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_page_has_these_metrics() {
+        let metrics = Metrics::new();
+        let _own = PublicIps::register(&metrics);
+        let own = metrics.table_without(&Metrics::new());
+        isthmus_runtime::documents::hold("metrics.md", "isthmus-egress", &own);
     }
 }

@@ -1,6 +1,6 @@
 //! Events, metrics and rejections.
 
-use egress_core::{Desired, Holdings, Inventory, Planned};
+use egress_core::{Desired, Holdings, Inventory, Planned, reason};
 use isthmus_core::{Rejection, Withheld};
 use isthmus_runtime::{EventType, Run};
 
@@ -8,15 +8,10 @@ use crate::apply::Done;
 use crate::metrics::PublicIps;
 use crate::page::serving;
 
-/// The Event's reason for a call that EC2 refused.
-const FAILED: &str = "EgressFailed";
-/// The Event's reason for a plan that would remove too much.
-const WITHHELD: &str = "RemovalWithheld";
-
 /// Events for what could not be done, on those who asked for it.
 pub(crate) fn tell_failures(run: &Run<'_>, done: &Done) {
     for (object, message) in &done.told {
-        run.event(object, EventType::Warning, FAILED, message.clone());
+        run.event(object, EventType::Warning, reason::FAILED, message.clone());
     }
 }
 
@@ -33,7 +28,7 @@ pub(crate) fn tell_withheld(run: &Run<'_>, planned: &Planned, desired: &Desired)
             run.event(
                 &list.object,
                 EventType::Warning,
-                WITHHELD,
+                reason::REMOVAL_WITHHELD,
                 why.message.clone(),
             );
         }

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use ingress_core::{Settled, Snapshot};
+use ingress_core::{Settled, Snapshot, reason};
 use isthmus_core::ErrorClass;
 use isthmus_runtime::{
     CommonArgs, Controller, EventType, Failure, LogLevel, Outcome, Page, Problems, Run, RunError,
@@ -355,7 +355,7 @@ impl IngressController {
             if matches!(error.class, ErrorClass::Invalid | ErrorClass::Denied) {
                 for object in objects {
                     let message = format!("AWS refused {error}");
-                    run.event(object, EventType::Warning, "RefusedByAws", message);
+                    run.event(object, EventType::Warning, reason::REFUSED_BY_AWS, message);
                 }
             }
         }

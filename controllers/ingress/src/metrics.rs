@@ -23,10 +23,7 @@ impl IngressMetrics {
         );
         let certificate_expiry =
             IntGaugeVec::new(options, &["certificate"]).expect("a constant name");
-        metrics
-            .registry()
-            .register(Box::new(certificate_expiry.clone()))
-            .expect("a distinct name");
+        metrics.register(Box::new(certificate_expiry.clone()));
         Self { certificate_expiry }
     }
 
@@ -38,5 +35,18 @@ impl IngressMetrics {
                 .with_label_values(&[arn.id()])
                 .set(end.as_second());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_page_has_these_metrics() {
+        let metrics = Metrics::new();
+        let _own = IngressMetrics::new(&metrics);
+        let own = metrics.table_without(&Metrics::new());
+        isthmus_runtime::documents::hold("metrics.md", "isthmus-ingress", &own);
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use ingress_core::{
-    Action, Certificate, Config, Desired, Expiring, Fate, Observed, State, expiring,
+    Action, Certificate, Config, Desired, Expiring, Fate, Observed, State, expiring, reason,
     served_certificates,
 };
 use isthmus_core::{Action as _, ObjectRef, Step, Withheld};
@@ -45,7 +45,12 @@ pub(crate) fn certificates(
     metrics.served(&served);
     for warning in expiring(&decided.desired, &served, decided.now) {
         let Expiring { object, message } = warning;
-        run.event(&object, EventType::Warning, "CertificateExpires", message);
+        run.event(
+            &object,
+            EventType::Warning,
+            reason::CERTIFICATE_EXPIRES,
+            message,
+        );
     }
 }
 
@@ -85,7 +90,7 @@ pub(crate) fn put_back<'a>(run: &Run<'_>, steps: impl Iterator<Item = &'a Step<A
         tracing::warn!("{what} was changed by someone else; put back: {detail}");
         for object in step.objects.iter().take(HEAR_OF_IT) {
             let message = format!("{what} was changed by someone else; it is put back: {detail}");
-            run.event(object, EventType::Warning, "ChangedByHand", message);
+            run.event(object, EventType::Warning, reason::CHANGED_BY_HAND, message);
         }
     }
 }
@@ -93,7 +98,7 @@ pub(crate) fn put_back<'a>(run: &Run<'_>, steps: impl Iterator<Item = &'a Step<A
 fn stays(run: &Run<'_>, objects: &[ObjectRef], what: &str, why: &Withheld) {
     for object in objects {
         let message = format!("{what} stays: {}", why.message);
-        run.event(object, EventType::Warning, "Withheld", message);
+        run.event(object, EventType::Warning, reason::WITHHELD, message);
     }
 }
 

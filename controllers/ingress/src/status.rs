@@ -2,7 +2,7 @@
 
 use std::fmt::Debug;
 
-use ingress_core::{ROUTE_GROUP, StatusChange, StatusEntry};
+use ingress_core::{ROUTE_GROUP, StatusChange, StatusEntry, reason};
 use isthmus_core::ErrorClass;
 use isthmus_runtime::{EventType, Failure, Run};
 use k8s_openapi::api::networking::v1::Ingress;
@@ -83,16 +83,19 @@ fn say(run: &Run<'_>, change: &StatusChange) {
         .iter()
         .filter_map(|entry| entry.hostname.as_deref())
         .collect();
-    let (reason, message) = if names.is_empty() {
-        ("Withdrawn", "it is on no load balancer any more".to_owned())
+    let (why, message) = if names.is_empty() {
+        (
+            reason::WITHDRAWN,
+            "it is on no load balancer any more".to_owned(),
+        )
     } else {
         (
-            "LoadBalancerReady",
+            reason::LOAD_BALANCER_READY,
             format!("it is served by {}", names.join(", ")),
         )
     };
     tracing::info!(object = %change.object, "{message}");
-    run.event(&change.object, EventType::Normal, reason, message);
+    run.event(&change.object, EventType::Normal, why, message);
 }
 
 fn failure(change: &StatusChange, error: &kube::Error) -> Failure {

@@ -27,6 +27,7 @@ mod path;
 mod pod;
 mod policy_arns;
 mod rate;
+pub mod reason;
 mod redirect;
 mod refusal;
 mod rejection;

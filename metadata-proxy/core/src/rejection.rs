@@ -7,20 +7,21 @@ use crate::explain::advice;
 use crate::grant::RoleState;
 use crate::identify::Directory;
 use crate::pod::Pod;
+use crate::reason;
 
 impl Directory {
     /// Why `pod` is refused, if its author or the owner of its namespace can change it.
     #[must_use]
     pub fn rejection(&self, pod: &Pod) -> Option<Rejection> {
-        let (reason, message) = match self.role_of(pod) {
-            RoleState::Invalid(error) => ("InvalidRole", error.to_string()),
+        let (why, message) = match self.role_of(pod) {
+            RoleState::Invalid(error) => (reason::INVALID_ROLE, error.to_string()),
             RoleState::NotAllowed(role) => {
                 let namespace = &pod.namespace;
                 let message =
                     format!("namespace {namespace} does not allow {role} in its list of roles");
-                ("RoleNotAllowed", message)
+                (reason::ROLE_NOT_ALLOWED, message)
             }
-            RoleState::NoToken(_) => ("NoPodToken", advice(&self.rules.audience)),
+            RoleState::NoToken(_) => (reason::NO_POD_TOKEN, advice(&self.rules.audience)),
             RoleState::Granted(_)
             | RoleState::None
             | RoleState::NamespaceUnknown
@@ -28,7 +29,7 @@ impl Directory {
         };
         Some(Rejection {
             object: pod.object(),
-            reason,
+            reason: why,
             message,
         })
     }

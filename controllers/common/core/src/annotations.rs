@@ -2,6 +2,10 @@
 
 use std::collections::BTreeMap;
 
+pub use reference::{AnnotationReference, AnnotationRow, Values};
+
+mod reference;
+
 /// A wrong annotation: its key, its value and what is allowed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("annotation {key}: {value:?} is not allowed; allowed: {allowed}")]

@@ -14,15 +14,17 @@
 mod annotations;
 mod duration;
 mod error_class;
+mod event_reason;
 mod names;
 mod object;
 mod ownership;
 mod plan;
 mod removal;
 
-pub use annotations::{AnnotationError, Annotations};
+pub use annotations::{AnnotationError, AnnotationReference, AnnotationRow, Annotations, Values};
 pub use duration::{GoDuration, GoDurationError};
 pub use error_class::ErrorClass;
+pub use event_reason::EventReason;
 pub use names::{dns_safe, short_hash, short_name};
 pub use object::{ObjectRef, Rejection};
 pub use ownership::{CONTROLLER_TAG, Claim, Ownership};

@@ -1,23 +1,29 @@
 //! The metrics that all binaries have, and a place for their own.
 
+mod describe;
 mod family;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use isthmus_core::{ErrorClass, PlanReport};
+use prometheus::core::Collector;
 use prometheus::{
     Gauge, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
 };
 
+pub use describe::Family;
+use family::{counter, gauge, seconds, set_all};
+
 use crate::aws::Rights;
-use family::{ANNOUNCED, counter, gauge, seconds, set_all};
 
 /// A handle on the metrics of this process. Clones share them.
 #[derive(Clone, Debug)]
 pub struct Metrics {
     registry: Registry,
+    families: Arc<Mutex<Vec<Family>>>,
     reconcile_duration: HistogramVec,
     reconcile_errors: IntCounterVec,
     last_success: Gauge,
@@ -70,6 +76,7 @@ impl Metrics {
             .expect("a constant name"),
             rights: Rights::default(),
             registry,
+            families: Arc::default(),
         };
         metrics.register_all();
         metrics
@@ -82,7 +89,7 @@ impl Metrics {
         )
         .expect("a constant name");
         build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
-        let collectors: [Box<dyn prometheus::core::Collector>; 13] = [
+        let collectors: [Box<dyn Collector>; 13] = [
             Box::new(build),
             Box::new(self.reconcile_duration.clone()),
             Box::new(self.reconcile_errors.clone()),
@@ -98,15 +105,38 @@ impl Metrics {
             Box::new(prometheus::process_collector::ProcessCollector::for_self()),
         ];
         for collector in collectors {
-            self.registry.register(collector).expect("distinct names");
+            self.register(collector);
         }
     }
 
-    /// Where a component registers its own collectors. Their names start with
-    /// `isthmus_` and their labels are closed sets.
+    /// Registers a component's own collector. Names start with `isthmus_`, and
+    /// labels are closed sets. It is announced from now on, also without a sample.
+    ///
+    /// # Panics
+    ///
+    /// If one of its names is taken.
+    pub fn register(&self, collector: Box<dyn Collector>) {
+        let new = describe::families(collector.as_ref());
+        self.registry.register(collector).expect("distinct names");
+        let mut families = self.families.lock().unwrap_or_else(PoisonError::into_inner);
+        families.extend(new);
+    }
+
+    /// Every family that is registered, with or without samples.
     #[must_use]
-    pub fn registry(&self) -> &Registry {
-        &self.registry
+    pub fn families(&self) -> Vec<Family> {
+        let families = self.families.lock();
+        families.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// A table in Markdown of the families that these have and `other` has not.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn table_without(&self, other: &Self) -> String {
+        let others = other.families();
+        let mut own = self.families();
+        own.retain(|family| !others.contains(family));
+        describe::table(own)
     }
 
     /// Notes how long a step of a reconcile took.
@@ -190,7 +220,10 @@ impl Metrics {
         let mut text = TextEncoder::new()
             .encode_to_string(&self.registry.gather())
             .unwrap_or_default();
-        for (name, kind, help) in ANNOUNCED {
+        for Family {
+            name, kind, help, ..
+        } in self.families()
+        {
             if !text.contains(&format!("# TYPE {name} ")) {
                 let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} {kind}");
             }

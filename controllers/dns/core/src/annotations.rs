@@ -8,8 +8,10 @@ use isthmus_core::GoDuration;
 use crate::{DnsName, Routing, ZoneId};
 pub(crate) use reader::Findings;
 use reader::{Keys, Reader};
+pub use reference::annotation_reference;
 
 mod reader;
+mod reference;
 mod routing;
 
 /// The prefix since version 0.22 of external-dns, and the one before. Both are

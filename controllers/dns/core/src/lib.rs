@@ -40,7 +40,7 @@ mod source;
 mod wanted;
 mod zone;
 
-pub use annotations::{AliasTypes, PREFIXES, Targets};
+pub use annotations::{AliasTypes, PREFIXES, Targets, annotation_reference};
 pub use batch::{Batch, Limits, Unit, batches};
 pub use change::{Change, Verb};
 pub use config::{AliasIpv6, AliasOptions, Config, Policy, ServiceOptions, SourceOptions};

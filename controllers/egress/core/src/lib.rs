@@ -41,6 +41,7 @@ mod entry;
 mod inventory;
 mod observed;
 mod plan;
+pub mod reason;
 mod routes;
 mod seen;
 mod snapshot;

@@ -8,6 +8,10 @@ use crate::{
     Arn, IpAddressType, LoadBalancerType, Scheme, SecurityGroupId, SslPolicy, WebAcl, WebAclChoice,
 };
 
+pub use reference::annotation_reference;
+
+mod reference;
+
 const PREFIX: &str = "zalando.org/aws-load-balancer-";
 const SCHEME: &str = "zalando.org/aws-load-balancer-scheme";
 const SHARED: &str = "zalando.org/aws-load-balancer-shared";

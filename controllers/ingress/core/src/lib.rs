@@ -31,6 +31,7 @@ mod nlb;
 mod observed;
 mod placement;
 mod plan;
+pub mod reason;
 mod rejection;
 mod settings;
 mod snapshot;
@@ -44,7 +45,7 @@ mod web_acl;
 pub use action::{
     Action, DefaultAction, ListenerSpec, NewLoadBalancer, Operation, Resource, RuleSpec,
 };
-pub use annotations::{Defaults, Settings, settings};
+pub use annotations::{Defaults, Settings, annotation_reference, settings};
 pub use arn::Arn;
 pub use certificate::{Certificate, CertificateIndex, MIN_LIFE_LEFT};
 pub use check::{Withholding, check, check_statuses};

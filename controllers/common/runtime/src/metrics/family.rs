@@ -9,59 +9,46 @@ const SECONDS: [f64; 12] = [
     0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0,
 ];
 
-/// Names and help of the vectors, which have no sample before their first use
-/// but are announced from the start.
-pub(super) const ANNOUNCED: [(&str, &str, &str); 9] = [
+/// Names and help of the vectors.
+const HELP: [(&str, &str); 9] = [
     (
         "isthmus_reconcile_duration_seconds",
-        "histogram",
         "How long each step of a reconcile took.",
     ),
     (
         "isthmus_reconcile_errors_total",
-        "counter",
         "Failures of a reconcile by step and class.",
     ),
     (
         "isthmus_plan_steps_total",
-        "counter",
         "Planned steps by effect and kind.",
     ),
     (
         "isthmus_plan_withheld",
-        "gauge",
         "Steps of the last plan that were withheld, by reason.",
     ),
     (
         "isthmus_rejections",
-        "gauge",
         "Objects that ask for something they cannot have, by reason.",
     ),
-    (
-        "isthmus_managed",
-        "gauge",
-        "Things under management by kind.",
-    ),
+    ("isthmus_managed", "Things under management by kind."),
     (
         "isthmus_aws_requests_total",
-        "counter",
         "Requests sent to AWS, retries included, by outcome: ok or the class of the error.",
     ),
     (
         "isthmus_aws_request_duration_seconds",
-        "histogram",
         "How long each request to AWS took, retries apart.",
     ),
     (
         "isthmus_aws_throttles_total",
-        "counter",
         "Requests that AWS throttled.",
     ),
 ];
 
 fn help(name: &str) -> &'static str {
-    let found = ANNOUNCED.iter().find(|(known, _, _)| *known == name);
-    found.map_or("", |(_, _, help)| help)
+    let found = HELP.iter().find(|(known, _)| *known == name);
+    found.map_or("", |(_, help)| help)
 }
 
 pub(super) fn counter(name: &str, labels: &[&str]) -> IntCounterVec {

@@ -81,3 +81,31 @@ fn a_reason_that_is_gone_is_gone() {
         "{text}"
     );
 }
+
+#[test]
+fn what_is_registered_is_announced_before_its_first_sample() {
+    let metrics = Metrics::new();
+    let options = prometheus::Opts::new("isthmus_things_total", "Things.");
+    let things = IntCounterVec::new(options, &["kind"]).unwrap();
+    metrics.register(Box::new(things));
+    let text = metrics.render();
+    assert!(
+        text.contains("# HELP isthmus_things_total Things.\n# TYPE isthmus_things_total counter\n"),
+        "{text}"
+    );
+    let table = metrics.table_without(&Metrics::new());
+    assert!(
+        table.ends_with("| `isthmus_things_total` | counter | `kind` | Things. |\n"),
+        "{table}"
+    );
+}
+
+#[test]
+fn the_page_has_the_metrics_of_all_programs() {
+    let all = Metrics::new();
+    let none = Metrics {
+        families: Arc::default(),
+        ..Metrics::new()
+    };
+    crate::documents::hold("metrics.md", "All programs", &all.table_without(&none));
+}

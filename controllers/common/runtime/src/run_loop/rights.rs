@@ -3,7 +3,7 @@
 use isthmus_core::ObjectRef;
 
 use super::RunLoop;
-use crate::{Controller, EventType, Metrics};
+use crate::{Controller, EventType, Metrics, reason};
 
 impl<C: Controller> RunLoop<C> {
     /// Names the actions that AWS has refused: in one line of the log, and in an
@@ -17,8 +17,12 @@ impl<C: Controller> RunLoop<C> {
         };
         tracing::error!("{missing}");
         if let Some(pod) = own_pod().filter(|_| !self.args.dry_run) {
-            self.events
-                .send(&pod, EventType::Warning, "MissingAwsRights", missing);
+            self.events.send(
+                &pod,
+                EventType::Warning,
+                reason::MISSING_AWS_RIGHTS,
+                missing,
+            );
         }
     }
 }

@@ -7,10 +7,9 @@ use isthmus_core::Withheld;
 use super::Place;
 use crate::inventory::WantedAddress;
 use crate::plan::{Planned, because};
+use crate::reason::NAT_GATEWAY_FAILED;
 use crate::{EgressAction, Handle, Inventory, NatState, Tags, UnixTime, Zone, tags, withheld};
 
-/// The Event's reason for a NAT gateway that EC2 could not make.
-const NAT_GATEWAY_FAILED: &str = "NatGatewayFailed";
 /// How long a failed NAT gateway may take to let go of its address.
 const LETS_GO_SECONDS: i64 = 60;
 

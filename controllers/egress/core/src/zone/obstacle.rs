@@ -4,12 +4,8 @@ use ipnet::Ipv4Net;
 
 use crate::entry::overlap;
 use crate::inventory::WantedAddress;
+use crate::reason::{ADDRESS_IN_USE, ZONE_BLOCKED};
 use crate::{Holdings, Inventory, Zone};
-
-/// The Event's reason for a zone that cannot be built as the flags say.
-const ZONE_BLOCKED: &str = "ZoneBlocked";
-/// The Event's reason for an Elastic IP that something else uses.
-const ADDRESS_IN_USE: &str = "AddressInUse";
 
 /// What keeps a zone from being built, or the internet gateway to build it on.
 pub(super) fn obstacle<'a>(
