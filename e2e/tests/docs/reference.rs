@@ -214,3 +214,55 @@ fn every_statement_of_the_policies_is_explained() {
     }
     assert!(count >= 10, "only {count} statements were found");
 }
+
+#[test]
+fn the_pages_name_only_flags_that_there_are() {
+    /// Flags of other programs.
+    const OTHERS: [&str; 7] = [
+        "bench",
+        "test",
+        "workspace",
+        "field-selector",
+        "filters",
+        "hosted-zone-id",
+        "register-with-taints",
+    ];
+    let is_flag = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    let named = |text: &str| -> BTreeSet<String> {
+        let words = text.split("--").skip(1);
+        let words = words.filter_map(|rest| rest.split(|c| !is_flag(c)).next());
+        let whole = words.filter(|word| {
+            word.starts_with(|c: char| c.is_ascii_lowercase()) && !word.ends_with('-')
+        });
+        whole.map(str::to_owned).collect()
+    };
+    let mut known = BTreeSet::from(OTHERS.map(str::to_owned));
+    for page in files(&root().join("docs/flags"), ".md") {
+        known.extend(named(&read(&page)));
+    }
+    let mut wrong = Vec::new();
+    for page in [
+        "annotations",
+        "dns",
+        "egress",
+        "events",
+        "getting-started",
+        "iam",
+        "ingress",
+        "installing",
+        "limits",
+        "metadata-proxy",
+        "metrics",
+        "operations",
+        "policies",
+        "threat-model",
+    ] {
+        let text = read(&root().join(format!("docs/{page}.md")));
+        wrong.extend(
+            named(&text)
+                .difference(&known)
+                .map(|flag| format!("docs/{page}.md: --{flag}")),
+        );
+    }
+    assert!(wrong.is_empty(), "no program has: {wrong:#?}");
+}
