@@ -11,7 +11,7 @@ use isthmus_runtime::{
 
 use crate::apply::{Applied, Refusal, apply};
 use crate::args::Args;
-use crate::aws::{Route53, Sdk};
+use crate::aws::Sdk;
 use crate::config::Settings;
 use crate::insync::Follower;
 use crate::memory::{Memory, lacks_zone};
@@ -19,15 +19,6 @@ use crate::metrics::DnsMetrics;
 use crate::observe::Reading;
 use crate::watch::Sources;
 use crate::{observe, report, status};
-
-/// How many record sets a hosted zone may have unless AWS has raised it
-/// ([quotas](https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/DNSLimitations.html)).
-const USUAL_CAPACITY: usize = 10_000;
-
-/// Whether nine tenths are reached.
-fn is_nearly_full(count: usize, most: usize) -> bool {
-    count * 10 >= most * 9
-}
 
 /// The DNS controller.
 pub(crate) struct Dns {
@@ -79,7 +70,7 @@ impl Controller for Dns {
 
     async fn run_once(&self, run: &Run<'_>) -> Result<Outcome, RunError> {
         let memory = &mut *self.memory.lock().await;
-        let (snapshot, absences) = self.sources.snapshot(run.kube, self.now()).await;
+        let (snapshot, absences) = self.sources.snapshot(self.now()).await;
         let absences = self.tell_absences(memory, &snapshot, absences);
         let (mut desired, mut rejections) = desired(&snapshot, &self.settings.decisions);
         let patience = memory.grace.apply(&mut desired, self.now());
@@ -95,6 +86,8 @@ impl Controller for Dns {
             applied = run.step("apply", self.apply(run, memory, &decision)).await;
         }
         memory.note(&mut reading, &applied);
+        let capacity = memory.capacity.check(&*self.route53, &reading.observed);
+        self.metrics.fullest(capacity.await);
         failures.extend(applied.failures());
         // What was done may have made possible what was impossible before, such
         // as a name that an ownership record stood in the way of.
@@ -180,7 +173,6 @@ impl Dns {
         let Some(mut reading) = memory.take(run.first, self.settings.resync, now) else {
             let reading = observe::everything(&*self.route53, &self.settings.decisions).await?;
             memory.read(now);
-            self.check_capacity(&reading.observed).await;
             return Ok(reading);
         };
         reading.restore();
@@ -195,27 +187,6 @@ impl Dns {
         memory.quarantine.apply(&mut sketch.plan, now);
         reading.touched(&*self.route53, &sketch.plan).await;
         Ok(reading)
-    }
-
-    /// Warns of zones that are nearly full. The limit is asked for only where
-    /// the usual one is near: it can be raised.
-    async fn check_capacity(&self, observed: &Observed) {
-        let mut fullest = 0.0_f64;
-        for (id, records) in &observed.records {
-            let count = records.listed();
-            let mut most = USUAL_CAPACITY;
-            if is_nearly_full(count, most) {
-                most = self.route53.capacity(id).await.unwrap_or(most).max(1);
-            }
-            fullest = fullest.max(count as f64 / most as f64);
-            if is_nearly_full(count, most) {
-                let zone = &records.zone;
-                tracing::warn!(
-                    "{zone} has {count} of {most} record sets; ask AWS to raise the quota \"Records per hosted zone\""
-                );
-            }
-        }
-        self.metrics.fullest(fullest);
     }
 
     /// Measures how long the changes take to arrive everywhere.

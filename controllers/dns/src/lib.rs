@@ -7,6 +7,7 @@
 mod apply;
 mod args;
 mod aws;
+mod capacity;
 mod config;
 mod controller;
 mod error;

@@ -8,6 +8,7 @@ use isthmus_core::ErrorClass;
 use isthmus_runtime::Failure;
 
 use crate::apply::Applied;
+use crate::capacity::Capacity;
 use crate::observe::Reading;
 
 /// A zone that denies access is tried again no sooner than this, however much
@@ -41,6 +42,7 @@ pub(crate) struct Memory {
     pub(crate) denied: BTreeSet<ZoneId>,
     pub(crate) grace: Grace,
     pub(crate) quarantine: Quarantine,
+    pub(crate) capacity: Capacity,
     /// The last plan that was reported.
     pub(crate) reported: String,
     /// Why sources could not be asked, as it was last said.
@@ -58,6 +60,7 @@ impl Memory {
             denied: BTreeSet::new(),
             grace: Grace::new(empty_target_grace),
             quarantine: Quarantine::default(),
+            capacity: Capacity::default(),
             reported: String::new(),
             absences: Vec::new(),
         }
@@ -76,6 +79,7 @@ impl Memory {
     pub(crate) fn read(&mut self, now: Duration) {
         (self.read_at, self.tried_at, self.listed_at) = (now, now, now);
         self.in_doubt.clear();
+        self.capacity.forget();
     }
 
     /// The zones that have to be read as a whole now: those in doubt, and those

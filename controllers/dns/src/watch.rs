@@ -68,11 +68,7 @@ impl Sources {
 
     /// What the objects say now, and the sources that cannot be asked. `now` is
     /// the time since any fixed moment.
-    pub(crate) async fn snapshot(
-        &self,
-        kube: &kube::Client,
-        now: Duration,
-    ) -> (Snapshot, Vec<Failure>) {
+    pub(crate) async fn snapshot(&self, now: Duration) -> (Snapshot, Vec<Failure>) {
         let mut snapshot = Snapshot::default();
         let mut failures = Vec::new();
         if let Some(store) = &self.ingresses {
@@ -90,7 +86,7 @@ impl Sources {
             }
         }
         for (source, custom) in self.custom() {
-            if let Err(failure) = custom.available(source, kube, now).await {
+            if let Err(failure) = custom.available(source, now) {
                 snapshot.unavailable.insert(source);
                 failures.push(failure);
             }

@@ -50,8 +50,18 @@ impl Stores {
                 watcher_config(),
                 slim_ingress,
             ),
-            classes: watches.add_lasting("IngressClass", client, slim_class),
-            route_groups: watches.add_lasting("RouteGroup", client, RouteGroup::slim),
+            classes: watches.add_lasting(
+                "IngressClass",
+                Api::all(client.clone()),
+                watcher_config(),
+                slim_class,
+            ),
+            route_groups: watches.add_lasting(
+                "RouteGroup",
+                Api::all(client.clone()),
+                watcher_config(),
+                RouteGroup::slim,
+            ),
             nodes: watches.add(
                 "Node",
                 Api::all(client.clone()),

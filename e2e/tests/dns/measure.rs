@@ -10,8 +10,10 @@ use isthmus_e2e::{Call, Fault, Process, Testbed, World};
 use crate::crowd::{fill, hosts_of_external_dns, make};
 use crate::stage::{BINARY, LB, OTHER_LB, SOURCE, Stage, annotated, eventually, ingress, records};
 
-/// The interval that stands for half an hour: an hour is 24 s then.
+/// The interval that stands for half an hour.
 const HALF_AN_HOUR: Duration = Duration::from_secs(12);
+/// Two of them, in minutes: a resync may come a tenth early.
+const AN_HOUR: f64 = 54.0;
 
 /// A zone of 10,000 record sets, those of `count` hosts ours.
 pub(crate) async fn a_full_zone(stage: &Stage, count: usize) -> Result<()> {
@@ -27,10 +29,9 @@ pub(crate) async fn a_full_zone(stage: &Stage, count: usize) -> Result<()> {
     make(&stage.testbed, ingresses).await
 }
 
-/// An hour in which nothing changes.
+/// An hour in which nothing changes: from one full read to the next but one.
 #[derive(Debug)]
 pub(crate) struct Rest {
-    pub(crate) full_reads: usize,
     pub(crate) calls: usize,
     pub(crate) writes: usize,
     /// What the process said at its start.
@@ -40,7 +41,7 @@ pub(crate) struct Rest {
 
 impl Rest {
     pub(crate) fn calls_a_minute(&self) -> f64 {
-        self.calls as f64 / 60.0
+        self.calls as f64 / AN_HOUR
     }
 }
 
@@ -55,12 +56,16 @@ pub(crate) async fn at_rest(stage: &Stage) -> Result<Rest> {
     process.wait_ready().await?;
     let (_, metrics) = process.admin_page("/metrics").await?;
     gate.clear();
-    tokio::time::sleep(HALF_AN_HOUR * 2).await;
-    let calls = gate.calls();
-    let lists = calls.iter().filter(|call| call.action == "ListHostedZones");
+    let reads = |calls: &[Call]| -> Vec<usize> {
+        let all = calls.iter().enumerate();
+        let reads = all.filter(|(_, call)| call.action == "ListHostedZones");
+        reads.map(|(at, _)| at).collect()
+    };
+    let hour = |calls: &[Call]| reads(calls).len() >= 3;
+    gate.wait_for(Duration::from_secs(240), hour).await?;
+    let reads = reads(&gate.calls());
     Ok(Rest {
-        full_reads: lists.count(),
-        calls: calls.len(),
+        calls: reads[2] - reads[0],
         writes: gate.writes().len(),
         stderr: process.stderr(),
         metrics,
@@ -87,17 +92,18 @@ pub(crate) async fn one_change(stage: &Stage, round: usize) -> Result<OneChange>
         LB
     };
     let moved = ingress("app-00000", &["app-00000.example.org"], &[target]);
-    let before = Instant::now();
     stage.apply(&[moved]).await?;
+    let changed = Instant::now();
     let enough = |calls: &[Call]| calls.iter().any(Call::is_write);
     gate.wait_for(Duration::from_secs(60), enough).await?;
     // Anything that might follow.
     tokio::time::sleep(Duration::from_secs(3)).await;
     let calls = gate.calls();
-    let write = calls.iter().find(|call| call.is_write());
+    let written = calls.iter().find(|call| call.is_write());
+    let written = written.context("a change")?;
     Ok(OneChange {
-        first: calls[0].at - before,
-        written: write.context("a change")?.at - before,
+        first: calls[0].at.saturating_duration_since(changed),
+        written: written.at.saturating_duration_since(changed),
         calls: calls.len(),
     })
 }

@@ -120,6 +120,18 @@ async fn a_kind_that_goes_keeps_its_records() -> Result<()> {
         "isthmus_dns_source_available{source=\"skipper-routegroup\"} 0",
     )
     .await?;
+
+    // Others go on meanwhile, also through a restart, and a name is not taken away.
+    stage
+        .apply(&[ingress("new", &["new.example.org", "a.example.org"], &[LB])])
+        .await?;
+    let new = published("new.example.org", LB, "new");
+    let wanted = crate::stage::sorted(&[all.clone(), new]);
+    stage.wait_for_records(&wanted).await?;
+    assert_eq!(process.terminate().await?.code, Some(0));
+    let mut process = stage.testbed.spawn(BINARY, &ALL).await?;
+    process.wait_ready().await?;
+    assert_eq!(stage.records().await?, wanted);
     metric(
         &process,
         "isthmus_plan_withheld{reason=\"source-unavailable\"}",
@@ -133,18 +145,6 @@ async fn a_kind_that_goes_keeps_its_records() -> Result<()> {
     })
     .await?;
     assert!(event.1.contains("is not served"), "{event:?}");
-
-    // Others go on meanwhile, also through a restart, and a name is not taken away.
-    stage
-        .apply(&[ingress("new", &["new.example.org", "a.example.org"], &[LB])])
-        .await?;
-    let new = published("new.example.org", LB, "new");
-    let wanted = crate::stage::sorted(&[all.clone(), new]);
-    stage.wait_for_records(&wanted).await?;
-    assert_eq!(process.terminate().await?.code, Some(0));
-    let mut process = stage.testbed.spawn(BINARY, &ALL).await?;
-    process.wait_ready().await?;
-    assert_eq!(stage.records().await?, wanted);
 
     // It comes back, its objects one by one; what does not come back goes at last.
     stage.testbed.apply_yaml(DNS_ENDPOINTS).await?;

@@ -56,4 +56,4 @@ pub use program::chosen;
 pub use run::Run;
 pub use shutdown::on_signals;
 pub use trigger::Trigger;
-pub use watch::{LastingStore, OptionalStore, Watches, watcher_config};
+pub use watch::{LastingStore, Watches, watcher_config};

@@ -2,7 +2,7 @@
 
 mod input;
 mod lasting;
-mod optional;
+mod soon;
 
 use std::fmt::Debug;
 use std::hash::Hash;
@@ -20,8 +20,6 @@ use tokio_util::sync::CancellationToken;
 
 use input::Input;
 pub use lasting::LastingStore;
-pub use optional::OptionalStore;
-use optional::Soon;
 
 use crate::{Section, Trigger};
 
@@ -98,30 +96,6 @@ impl Watches {
         store
     }
 
-    /// As [`Watches::add`], for a kind that the API server may not serve. That
-    /// counts as a first list; the kind is watched for, and its coming and going
-    /// asks for a reconcile.
-    pub fn add_optional<K>(
-        &mut self,
-        kind: &'static str,
-        api: Api<K>,
-        dyntype: <K as Resource>::DynamicType,
-        config: watcher::Config,
-        slim: fn(&mut K),
-    ) -> OptionalStore<K>
-    where
-        K: Resource + Lookup<DynamicType = <K as Resource>::DynamicType>,
-        K: Clone + Debug + DeserializeOwned + PartialEq + Send + Sync + 'static,
-        <K as Resource>::DynamicType: Clone + Eq + Hash + Send + Sync,
-    {
-        let writer = Writer::<K>::new(dyntype.clone());
-        let store = writer.as_reader();
-        let input = Arc::new(Input::optional(kind));
-        let stream = watcher(api, config).backoff(Soon::default());
-        self.follow(input.clone(), stream, (writer, dyntype), slim, |_| {});
-        OptionalStore { store, input }
-    }
-
     fn follow<K>(
         &mut self,
         input: Arc<Input>,
@@ -156,11 +130,7 @@ impl Watches {
                             trigger.fire();
                         }
                     }
-                    Err(error) => {
-                        if input.failed(&error) {
-                            trigger.fire();
-                        }
-                    }
+                    Err(error) => input.failed(&error),
                 }
                 changed.send_replace(());
             }

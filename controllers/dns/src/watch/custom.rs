@@ -8,7 +8,7 @@ use std::time::Duration;
 use dns_core::Source;
 use dns_core::snapshot::{Address, DnsEndpoint, EndpointSpec, RouteGroup};
 use isthmus_core::{ErrorClass, ObjectRef};
-use isthmus_runtime::{Failure, OptionalStore, Setup};
+use isthmus_runtime::{Failure, LastingStore, Setup};
 use kube::api::{ApiResource, DynamicObject};
 use kube::core::GroupVersionKind;
 use kube::runtime::watcher;
@@ -22,7 +22,7 @@ use crate::config::Settings;
 pub(super) struct Custom {
     kind: (&'static str, &'static str),
     resource: ApiResource,
-    store: OptionalStore<DynamicObject>,
+    store: LastingStore<DynamicObject>,
     grace: Duration,
     /// When it was last found to be absent.
     absent_at: Mutex<Option<Duration>>,
@@ -54,7 +54,7 @@ impl Custom {
             None => Api::all_with(setup.kube.clone(), &resource),
         };
         let watches = &mut setup.watches;
-        let store = watches.add_optional(kind.1, api, resource.clone(), config, slim);
+        let store = watches.add_lasting(kind.1, api, config, slim);
         Self {
             kind,
             resource,
@@ -65,28 +65,15 @@ impl Custom {
     }
 
     /// Whether what the watch says can be believed: the API server serves the
-    /// kind, and has for a while. It deletes the objects of a kind that is about
-    /// to go, which must not look as if nobody wanted their records.
-    pub(super) async fn available(
-        &self,
-        source: Source,
-        kube: &kube::Client,
-        now: Duration,
-    ) -> Result<(), Failure> {
+    /// kind, and has for a while.
+    pub(super) fn available(&self, source: Source, now: Duration) -> Result<(), Failure> {
         let (api, kind) = self.kind;
-        let absent = match self.serves(kube).await {
-            Ok(true) if self.store.is_served() => None,
-            Ok(_) => Some((
-                ErrorClass::Invalid,
-                format!("the API server does not serve {kind} of {api}"),
-            )),
-            Err(error) => Some((ErrorClass::Transient, error)),
-        };
-        let absent = self.note(absent, now);
-        absent.map_or(Ok(()), |(class, why)| {
+        let absent = self.store.is_absent();
+        let absent = absent.then(|| format!("the API server does not serve {kind} of {api}"));
+        self.note(absent, now).map_or(Ok(()), |why| {
             Err(Failure {
                 step: "watch",
-                class,
+                class: ErrorClass::Invalid,
                 message: format!(
                     "--source={}: {why}; the records of its objects stay as they are",
                     source.flag()
@@ -97,11 +84,7 @@ impl Custom {
 
     /// Remembers an absence, which lasts for a while longer: the objects may
     /// come back one by one.
-    fn note(
-        &self,
-        absent: Option<(ErrorClass, String)>,
-        now: Duration,
-    ) -> Option<(ErrorClass, String)> {
+    fn note(&self, absent: Option<String>, now: Duration) -> Option<String> {
         let mut absent_at = self
             .absent_at
             .lock()
@@ -112,8 +95,9 @@ impl Custom {
         }
         let kind = self.kind.1;
         if absent_at.is_some_and(|at| now < at + self.grace) {
-            let why = format!("{kind} is served again, and its objects may not all be back");
-            return Some((ErrorClass::Invalid, why));
+            return Some(format!(
+                "{kind} is served again, and its objects may not all be back"
+            ));
         }
         *absent_at = None;
         None
@@ -127,21 +111,6 @@ impl Custom {
             .unwrap_or_else(PoisonError::into_inner);
         let end = absent_at? + self.grace;
         Some(end.saturating_sub(now).max(Duration::from_secs(1)))
-    }
-
-    /// Whether objects of the kind can be made: not if the definition is being
-    /// deleted, though they can still be listed then.
-    async fn serves(&self, kube: &kube::Client) -> Result<bool, String> {
-        match kube.list_api_group_resources(self.kind.0).await {
-            Ok(list) => Ok(list.resources.iter().any(|resource| {
-                resource.name == self.resource.plural
-                    && resource.verbs.iter().any(|verb| verb == "create")
-            })),
-            Err(kube::Error::Api(status)) if status.code == 404 => Ok(false),
-            Err(error) => Err(format!(
-                "the API server does not say what it serves: {error}"
-            )),
-        }
     }
 
     pub(super) fn route_groups(&self) -> Vec<RouteGroup> {

@@ -15,8 +15,6 @@ const ERROR_LIFE: Duration = Duration::from_secs(75);
 #[derive(Debug)]
 pub(super) struct Input {
     pub(super) kind: &'static str,
-    /// The API server need not serve it.
-    optional: bool,
     state: Mutex<State>,
 }
 
@@ -33,23 +31,8 @@ impl Input {
     pub(super) fn new(kind: &'static str) -> Self {
         Self {
             kind,
-            optional: false,
             state: Mutex::default(),
         }
-    }
-
-    /// One that the API server need not serve.
-    pub(super) fn optional(kind: &'static str) -> Self {
-        Self {
-            optional: true,
-            ..Self::new(kind)
-        }
-    }
-
-    /// Whether the API server served it when it was last asked.
-    pub(super) fn is_served(&self) -> bool {
-        let state = self.state();
-        state.ready && !state.absent
     }
 
     /// Notes an event; afterwards the store has so many objects.
@@ -75,17 +58,13 @@ impl Input {
         }
     }
 
-    /// Notes an error. The log hears of it once, until it is over. Whether it
-    /// is the news that the API server does not serve an optional kind.
-    pub(super) fn failed(&self, error: &watcher::Error) -> bool {
+    /// Notes an error. The log hears of it once, until it is over.
+    pub(super) fn failed(&self, error: &watcher::Error) {
         let text = describe(error);
-        if self.optional && is_not_found(error) {
-            return self.vanished();
-        }
         if matches!(error, watcher::Error::WatchError(status) if status.code == 410) {
             // The server has forgotten the version we were at: a new list follows.
             tracing::debug!(watch = self.kind, error = text, "watch starts over");
-            return false;
+            return;
         }
         let mut state = self.state();
         if state.error() != Some(&text) {
@@ -96,7 +75,6 @@ impl Input {
             );
         }
         state.error = Some((text, Instant::now()));
-        false
     }
 
     /// Notes that there is nothing to watch, which is as good as an empty list at
@@ -150,18 +128,6 @@ impl State {
     fn error(&self) -> Option<&str> {
         let (text, at) = self.error.as_ref()?;
         (at.elapsed() < ERROR_LIFE).then_some(text)
-    }
-}
-
-/// Whether the API server says that there is no such kind.
-fn is_not_found(error: &watcher::Error) -> bool {
-    use watcher::Error::{InitialListFailed, WatchError, WatchFailed, WatchStartFailed};
-    match error {
-        InitialListFailed(error) | WatchStartFailed(error) | WatchFailed(error) => {
-            matches!(error, kube::Error::Api(status) if status.code == 404)
-        }
-        WatchError(status) => status.code == 404,
-        _ => false,
     }
 }
 

@@ -1,6 +1,8 @@
 //! Watches of kinds that a cluster may not have, or that we may not read, and whose
 //! objects outlive their kind.
 
+mod discovery;
+
 use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::sync::{Arc, Mutex};
@@ -8,20 +10,23 @@ use std::time::Duration;
 
 use futures::StreamExt;
 use kube::runtime::{WatchStreamExt, watcher};
-use kube::{Api, Client, Resource};
+use kube::{Api, Resource};
 use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 
 use super::input::Input;
-use super::optional::Soon;
+use super::soon::Soon;
 use super::{Watches, lock};
+use discovery::Discovery;
 
-/// How long a deletion is held back. When a CustomResourceDefinition is deleted, the
-/// API server first deletes its objects and tells of each; within the five seconds
-/// in which it looks whether all are gone, the kind itself goes, and the deletions
-/// turn out not to have been meant.
-const HOLD: Duration = if cfg!(test) {
-    Duration::from_millis(300)
+/// How long a deletion is held back before it is asked what became of the kind.
+/// When a CustomResourceDefinition is deleted, the API server marks it first, then
+/// deletes its objects and tells of each.
+const HOLD: Duration = Duration::from_secs(1);
+/// How long what a kind lacks that has come back is held: its objects may come one
+/// by one.
+const HOLD_AFTER_ABSENCE: Duration = if cfg!(test) {
+    Duration::from_millis(1500)
 } else {
     Duration::from_secs(10)
 };
@@ -52,7 +57,8 @@ impl<K> LastingStore<K> {
         lock(&self.0).objects.values().cloned().collect()
     }
 
-    /// Whether the kind cannot be read: there is no such kind, or we may not.
+    /// Whether the kind cannot be read: there is no such kind, it is about to go, or
+    /// we may not.
     #[must_use]
     pub fn is_absent(&self) -> bool {
         lock(&self.0).absent
@@ -66,34 +72,36 @@ impl Watches {
     /// ready; the kind is looked for all the time.
     ///
     /// When a kind goes, its objects stay: that a definition was deleted is no word
-    /// on what its objects asked for. A deletion is therefore told ten seconds
-    /// later, if the kind is still there by then.
+    /// on what its objects asked for. A deletion is therefore told a second later,
+    /// if the API server still serves the kind whole by then: one whose definition is
+    /// being deleted can be read and not be made any more.
     pub fn add_lasting<K>(
         &mut self,
         kind: &'static str,
-        client: &Client,
+        api: Api<K>,
+        config: watcher::Config,
         slim: fn(&mut K),
     ) -> LastingStore<K>
     where
-        K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + PartialEq,
-        K: Send + Sync + 'static,
+        K: Resource + Clone + Debug + DeserializeOwned + PartialEq + Send + Sync + 'static,
     {
         let store = LastingStore(Arc::new(Mutex::new(Kept {
             objects: BTreeMap::new(),
-            absent: false,
+            absent: true,
         })));
         let input = Arc::new(Input::new(kind));
         lock(&self.inputs).push(input.clone());
         let follower = Follower {
-            client: client.clone(),
+            discovery: Discovery::of(&api),
             store: store.clone(),
             input,
             watches: self.clone(),
             slim,
             listing: None,
             gone: BTreeMap::new(),
+            ask: None,
         };
-        let task = tokio::spawn(follower.follow());
+        let task = tokio::spawn(follower.follow(api, config));
         tokio::spawn(async move {
             // A store that no longer follows the cluster must not be acted on.
             if task.await.is_err_and(|error| error.is_panic()) {
@@ -106,7 +114,7 @@ impl Watches {
 }
 
 struct Follower<K> {
-    client: Client,
+    discovery: Discovery,
     store: LastingStore<K>,
     input: Arc<Input>,
     watches: Watches,
@@ -115,23 +123,25 @@ struct Follower<K> {
     listing: Option<BTreeMap<Name, K>>,
     /// What was said to be deleted, and until when that is held back.
     gone: BTreeMap<Name, Instant>,
+    /// When to ask again whether the kind is there, where that is open.
+    ask: Option<Instant>,
 }
 
 impl<K> Follower<K>
 where
-    K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + PartialEq,
-    K: Send + Sync + 'static,
+    K: Resource + Clone + Debug + DeserializeOwned + PartialEq + Send + Sync + 'static,
 {
-    async fn follow(mut self) {
-        let stream = watcher(Api::<K>::all(self.client.clone()), super::watcher_config())
+    async fn follow(mut self, api: Api<K>, config: watcher::Config) {
+        let stream = watcher(api, config)
             .backoff(Soon::default())
             .take_until(self.watches.shutdown.clone().cancelled_owned());
         let mut stream = std::pin::pin!(stream);
         loop {
-            let due = self.gone.values().min().copied();
+            let due = self.gone.values().min().copied().into_iter();
+            let due = due.chain(self.ask).min();
             tokio::select! {
                 event = stream.next() => match event {
-                    Some(Ok(event)) => self.saw(&event.modify(self.slim)),
+                    Some(Ok(event)) => self.saw(&event.modify(self.slim)).await,
                     Some(Err(error)) => self.failed(&error),
                     None => return,
                 },
@@ -141,7 +151,7 @@ where
         }
     }
 
-    fn saw(&mut self, event: &watcher::Event<K>) {
+    async fn saw(&mut self, event: &watcher::Event<K>) {
         let changes = match event {
             watcher::Event::Init => {
                 self.listing = Some(BTreeMap::new());
@@ -152,30 +162,38 @@ where
                 listing.insert(name(object), object.clone());
                 return;
             }
-            watcher::Event::InitDone => self.listed(),
+            watcher::Event::InitDone => {
+                self.listed();
+                // Objects may have gone before we looked, and the kind after them.
+                self.judge().await;
+                true
+            }
             watcher::Event::Apply(object) => {
                 self.gone.remove(&name(object));
                 self.keep(object.clone())
             }
             watcher::Event::Delete(object) => {
-                self.hold(name(object));
+                self.hold(name(object), HOLD);
                 false
             }
         };
-        let objects = {
-            let mut kept = lock(&self.store.0);
-            kept.absent = false;
-            kept.objects.len()
-        };
+        let objects = lock(&self.store.0).objects.len();
         self.input.saw(event, objects, changes);
+        if self.store.is_absent() {
+            self.input.vanished();
+        }
         if changes {
             self.watches.trigger.fire();
         }
     }
 
     /// A whole list: what is not in it any more is held like a deletion.
-    fn listed(&mut self) -> bool {
+    fn listed(&mut self) {
         let listing = self.listing.take().unwrap_or_default();
+        let hold = match self.store.is_absent() {
+            true => HOLD_AFTER_ABSENCE,
+            false => HOLD,
+        };
         let missing: Vec<Name> = lock(&self.store.0)
             .objects
             .keys()
@@ -183,19 +201,17 @@ where
             .cloned()
             .collect();
         for name in missing {
-            self.hold(name);
+            self.hold(name, hold);
         }
         for (name, object) in listing {
             self.gone.remove(&name);
             self.keep(object);
         }
-        true
     }
 
-    fn hold(&mut self, name: Name) {
-        self.gone
-            .entry(name)
-            .or_insert_with(|| Instant::now() + HOLD);
+    fn hold(&mut self, name: Name, hold: Duration) {
+        let until = Instant::now() + hold;
+        self.gone.entry(name).or_insert(until);
     }
 
     /// Whether the object is new or differs in more than its version.
@@ -213,46 +229,53 @@ where
     }
 
     fn failed(&mut self, error: &watcher::Error) {
-        if !is_not_there(error) {
+        if is_not_there(error) {
+            self.ask = None;
+            self.vanished();
+        } else {
             self.input.failed(error);
-            return;
         }
-        lock(&self.store.0).absent = true;
-        self.gone.clear();
-        self.input.vanished();
     }
 
-    /// Carries held deletions out, if the kind is there to stay.
-    async fn judge(&mut self) {
-        let api = Api::<K>::all(self.client.clone());
-        let one = kube::api::ListParams::default().limit(1);
-        let there = api.list(&one).await;
-        if there.is_ok() {
-            let now = Instant::now();
-            let over: Vec<Name> = self
-                .gone
-                .iter()
-                .filter(|(_, until)| **until <= now)
-                .map(|(name, _)| name.clone())
-                .collect();
-            for name in over {
-                self.gone.remove(&name);
-                lock(&self.store.0).objects.remove(&name);
-            }
+    fn vanished(&mut self) {
+        lock(&self.store.0).absent = true;
+        self.gone.clear();
+        if self.input.vanished() {
             self.watches.trigger.fire();
-            return;
         }
+    }
+
+    /// Asks whether the kind is there to stay, and if so carries out what was held
+    /// for long enough.
+    async fn judge(&mut self) {
+        let there = self.discovery.serves().await;
+        self.ask = (there != Some(true)).then(|| Instant::now() + HOLD);
         match there {
-            Err(kube::Error::Api(status)) if matches!(status.code, 403 | 404) => {
-                lock(&self.store.0).absent = true;
-                self.gone.clear();
+            Some(true) => {
+                lock(&self.store.0).absent = false;
+                self.carry_out();
+                self.watches.trigger.fire();
             }
+            Some(false) => self.vanished(),
             // Not to be had right now: later.
-            _ => {
+            None => {
                 let later = Instant::now() + HOLD;
-                self.gone.values_mut().for_each(|until| *until = later);
+                let held = self.gone.values_mut();
+                held.for_each(|until| *until = later.max(*until));
             }
         }
+    }
+
+    fn carry_out(&mut self) {
+        let now = Instant::now();
+        let mut kept = lock(&self.store.0);
+        self.gone.retain(|name, until| {
+            let over = *until <= now;
+            if over {
+                kept.objects.remove(name);
+            }
+            !over
+        });
     }
 }
 
