@@ -33,7 +33,7 @@ pub use crash::{CrashReport, Scenario, kill_after_every_call};
 pub use gate::{Call, Fault, Gate, Outcome};
 pub use testbed::{
     Command, EmulatorSettings, Emulators, Finished, Imds, ImdsRequest, Process, Right,
-    ServiceAccount, Testbed,
+    ServiceAccount, Testbed, free_port,
 };
 pub use world::{Authority, Certificate, Instance, Issued, ROUTE_GROUP_DEFINITION, Subnet, World};
 

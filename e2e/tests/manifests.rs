@@ -6,12 +6,14 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
 use isthmus_e2e::{
     Command, ROUTE_GROUP_DEFINITION, Right, ServiceAccount, Testbed, binaries, playground,
 };
+use k8s_openapi::api::apps::v1::DaemonSet;
 use k8s_openapi::api::rbac::v1::{ClusterRole, PolicyRule, Role};
 use kube::Api;
+use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpSocket;
 
@@ -50,6 +52,7 @@ async fn everything_is_applied_and_a_second_time_changes_nothing() -> Result<()>
         ("overlays/kops", 30),
         ("overlays/startup-taint", 9),
         ("overlays/dnsendpoints", 10),
+        ("overlays/web-identity", 5),
     ] {
         let path = folder(name).display().to_string();
         let apply = ["apply", "--server-side", "--validate=strict", "-k", &path];
@@ -58,6 +61,35 @@ async fn everything_is_applied_and_a_second_time_changes_nothing() -> Result<()>
         let diff = kubectl(&testbed, &["diff", "--server-side", "-k", &path]).await?;
         assert_eq!(diff, "", "{name} has something left to change");
     }
+    Ok(())
+}
+
+/// With web identity the proxy reads the kubelet's folder of pods, and writes nothing there.
+#[tokio::test]
+async fn web_identity_reads_pods_tokens_and_no_more() -> Result<()> {
+    let testbed = Testbed::acquire().await?;
+    let path = folder("overlays/web-identity").display().to_string();
+    kubectl(&testbed, &["apply", "--server-side", "-k", &path]).await?;
+    let sets: Api<DaemonSet> = Api::namespaced(testbed.kube(), "kube-system");
+    let set = serde_json::to_value(sets.get("isthmus-metadata-proxy").await?)?;
+    let spec = &set["spec"]["template"]["spec"];
+    let container = &spec["containers"][0];
+    let capabilities = &container["securityContext"]["capabilities"];
+    assert_eq!(
+        capabilities["add"],
+        json!(["NET_ADMIN", "SYS_NICE", "DAC_READ_SEARCH"])
+    );
+    assert_eq!(capabilities["drop"], json!(["ALL"]));
+    let named = |list: &Value| {
+        let found = list.as_array().into_iter().flatten();
+        found.filter(|one| one["name"] == "pods").cloned().next()
+    };
+    let mount = named(&container["volumeMounts"]).context("the mount")?;
+    assert_eq!(mount["readOnly"], true);
+    let volume = named(&spec["volumes"]).context("the volume")?;
+    assert_eq!(mount["mountPath"], volume["hostPath"]["path"]);
+    let args = container["args"].to_string();
+    assert!(args.contains("--credential-source=web-identity"), "{args}");
     Ok(())
 }
 

@@ -76,6 +76,11 @@ pub(crate) struct ListenArgs {
     #[arg(long, value_name = "REQUESTS", default_value_t = 200)]
     pub(crate) pod_request_rate: u32,
 
+    /// Whether pods are answered at a real-time priority, before everything else on the node, where the kernel
+    /// permits it (CAP_SYS_NICE), and as long as that takes less than half of one CPU.
+    #[arg(long, default_value_t = true, action = clap::ArgAction::Set)]
+    pub(crate) realtime: bool,
+
     /// How long a request waits for a pod that the watch has not shown yet, before it gets a 503.
     #[arg(long, value_name = "DURATION", default_value = "800ms")]
     pub(crate) backoff_max_elapsed_time: GoDuration,

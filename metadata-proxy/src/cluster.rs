@@ -1,12 +1,12 @@
 //! The Kubernetes client: by kubeconfig as everywhere, or by `--api-server`.
 
 use isthmus_runtime::{CommonArgs, StartError, connect, connect_to};
-use k8s_openapi::api::core::v1::ServiceAccount;
 use kube::Api;
 use kube::api::ListParams;
 use serde::de::DeserializeOwned;
 
 use crate::config::Cluster;
+use crate::slim::ServiceAccount;
 
 /// A client of a server that has answered.
 pub(crate) async fn client(

@@ -5,7 +5,6 @@ use std::process::ExitCode;
 
 use isthmus_runtime::{Exit, Metrics, StartError};
 use jiff::Timestamp;
-use k8s_openapi::api::core::v1::{Namespace, Pod as KubePod, ServiceAccount};
 use kube::api::ListParams;
 use kube::{Api, ResourceExt};
 use metadata_proxy_core::{Directory, Pod, PodIndex, ServiceAccounts, TokenVolume, explain};
@@ -15,6 +14,7 @@ use crate::imds::Imds;
 use crate::kubelet::KubeletRoot;
 use crate::metrics::ProxyMetrics;
 use crate::netfilter::Netfilter;
+use crate::slim::{Namespace, Pod as KubePod, ServiceAccount};
 use crate::{cluster, discover, watch};
 
 /// The first words of the command line.
@@ -127,10 +127,7 @@ pub(crate) async fn explain_pod(
         rules: discover::rules(&config.roles, &Imds::new(config.imds.clone())).await?,
         ..Directory::default()
     };
-    let node = object
-        .spec
-        .and_then(|spec| spec.node_name)
-        .unwrap_or_default();
+    let node = object.spec.node_name.unwrap_or_default();
     let neighbours = ListParams::default().fields(&format!("spec.nodeName={node}"));
     let neighbours = Api::<KubePod>::all(client.clone())
         .list(&neighbours)
@@ -151,11 +148,9 @@ pub(crate) async fn explain_pod(
         let object = cluster::find(&namespaces, namespace)
             .await
             .map_err(failed)?;
-        let object = object.unwrap_or_default();
-        let list = object
-            .annotations()
-            .get(&config.keys.allowed_roles)
-            .map(String::as_str);
+        let annotations = object.as_ref().map(ResourceExt::annotations);
+        let list = annotations.and_then(|all| all.get(&config.keys.allowed_roles));
+        let list = list.map(String::as_str);
         if let Err(error) = directory.namespaces.apply(namespace, list, format) {
             println!(
                 "annotation {} of namespace {namespace}: {error}",

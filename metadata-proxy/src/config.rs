@@ -32,6 +32,8 @@ pub(crate) struct Config {
     pub(crate) waits: Waits,
     /// Requests a second of one address; 0 for any number.
     pub(crate) request_rate: u32,
+    /// Whether the thread that answers pods goes first.
+    pub(crate) realtime: bool,
     pub(crate) roles: Roles,
     pub(crate) keys: AnnotationKeys,
     pub(crate) credentials: CredentialsConfig,
@@ -168,6 +170,7 @@ impl Config {
             },
             waits: waits(&args, problems),
             request_rate: args.listen.pod_request_rate,
+            realtime: args.listen.realtime,
             roles,
             keys: AnnotationKeys {
                 audience: args.roles.token_audience,

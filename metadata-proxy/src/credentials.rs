@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use metadata_proxy_core::{
     CachePolicy, Grant, Identity, Prepared, Refusal, Slot, Supply, whole_seconds,
 };
+use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -38,6 +39,8 @@ pub(crate) struct CredentialStore {
     on_failure: Box<OnFailure>,
     permits: Semaphore,
     flights: TaskTracker,
+    /// Where STS is asked: not on the thread that answers pods.
+    runtime: Handle,
     shutdown: CancellationToken,
 }
 
@@ -59,7 +62,7 @@ impl fmt::Debug for CredentialStore {
 }
 
 impl CredentialStore {
-    /// After `shutdown` no call of STS begins.
+    /// After `shutdown` no call of STS begins. They are made on the caller's runtime.
     pub(crate) fn new(
         source: Box<dyn CredentialSource>,
         policy: CachePolicy,
@@ -75,6 +78,7 @@ impl CredentialStore {
             on_failure,
             permits: Semaphore::new(CALLS_AT_ONCE),
             flights: TaskTracker::new(),
+            runtime: Handle::current(),
             shutdown,
         })
     }
@@ -194,10 +198,11 @@ impl CredentialStore {
         let (landed, flight) = watch::channel(());
         entry.flight = Some(flight.clone());
         let (store, grant) = (self.clone(), grant.clone());
-        self.flights.spawn(async move {
+        let call = async move {
             store.call(&grant).await;
             drop(landed);
-        });
+        };
+        self.flights.spawn_on(call, &self.runtime);
         flight
     }
 

@@ -6,13 +6,13 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use k8s_openapi::api::core::v1::Pod as KubePod;
 use kube::Api;
 use kube::api::ListParams;
 use metadata_proxy_core::{Found, Pod};
 
 use crate::config::AnnotationKeys;
 use crate::directory::SharedDirectory;
+use crate::slim::Pod as KubePod;
 use crate::watch;
 
 /// An address is asked for at most this often.

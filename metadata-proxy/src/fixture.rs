@@ -16,6 +16,7 @@ use metadata_proxy_core::{
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
 use fakes::{FakeSts, fake_imds};
@@ -152,6 +153,7 @@ impl Proxy {
             tokens: tokens.clone(),
             reporter: Reporter::new(directory.clone()),
             metrics: metrics.clone(),
+            aside: Handle::current(),
         };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();

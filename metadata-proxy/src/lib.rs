@@ -12,6 +12,7 @@ mod discover;
 mod duplicates;
 #[cfg(test)]
 mod fixture;
+mod haste;
 mod health;
 mod imds;
 mod kubelet;
@@ -24,6 +25,8 @@ mod proxy;
 mod report;
 mod respond;
 mod server;
+mod serving;
+mod slim;
 mod start;
 mod taint;
 mod tidy;

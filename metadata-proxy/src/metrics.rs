@@ -63,6 +63,8 @@ pub(crate) struct ProxyMetrics {
     tainted: IntGauge,
     taint_removals: IntCounter,
     redirect_repairs: IntCounter,
+    realtime: IntGauge,
+    watch_failing: IntGauge,
     last_change: IntGauge,
     common: Metrics,
 }
@@ -157,9 +159,19 @@ impl ProxyMetrics {
                 "When the watch last showed a pod or the end of a list, as Unix time; 0 before the first.",
             )
             .expect("a constant name"),
+            realtime: IntGauge::new(
+                "isthmus_proxy_realtime",
+                "Whether pods are answered at a real-time priority now: 1 or 0.",
+            )
+            .expect("a constant name"),
+            watch_failing: IntGauge::new(
+                "isthmus_proxy_watch_failing_seconds",
+                "For how long the API server could not be watched: what is known of pods is that old. 0 while it can.",
+            )
+            .expect("a constant name"),
             common: common.clone(),
         };
-        let collectors: [Box<dyn prometheus::core::Collector>; 14] = [
+        let collectors: [Box<dyn prometheus::core::Collector>; 16] = [
             Box::new(reviews),
             Box::new(pod_tokens),
             Box::new(metrics.origins.clone()),
@@ -174,6 +186,8 @@ impl ProxyMetrics {
             Box::new(metrics.taint_removals.clone()),
             Box::new(metrics.redirect_repairs.clone()),
             Box::new(metrics.last_change.clone()),
+            Box::new(metrics.realtime.clone()),
+            Box::new(metrics.watch_failing.clone()),
         ];
         for collector in collectors {
             common.register(collector);
@@ -261,6 +275,18 @@ impl ProxyMetrics {
     /// Somebody had changed the redirection's rules.
     pub(crate) fn redirect_repaired(&self) {
         self.redirect_repairs.inc();
+    }
+
+    /// For how long a watch has failed.
+    pub(crate) fn watch_failing(&self, time: Option<Duration>) {
+        let seconds = time.map_or(0, |time| time.as_secs().max(1));
+        self.watch_failing
+            .set(i64::try_from(seconds).unwrap_or(i64::MAX));
+    }
+
+    /// The thread that answers pods goes first, or does not.
+    pub(crate) fn realtime(&self, is: bool) {
+        self.realtime.set(is.into());
     }
 
     /// A connection was opened; the guard counts its end.

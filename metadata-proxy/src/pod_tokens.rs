@@ -11,6 +11,7 @@ use k8s_openapi::api::authentication::v1::{TokenReview, TokenReviewSpec, TokenRe
 use kube::Api;
 use kube::api::PostParams;
 use metadata_proxy_core::{Claims, Grant, Identity, Refusal, Review, Secret};
+use tokio::runtime::Handle;
 use tokio::time::Instant;
 
 use crate::aws::SourceError;
@@ -31,7 +32,8 @@ pub(crate) struct PodTokens {
     kubelet: KubeletRoot,
     audience: String,
     metrics: ProxyMetrics,
-    client: OnceLock<kube::Client>,
+    /// The API server, and where it is asked: not on the thread that answers pods.
+    client: OnceLock<(kube::Client, Handle)>,
     pods: Mutex<BTreeMap<String, Arc<OfPod>>>,
 }
 
@@ -67,9 +69,9 @@ impl PodTokens {
         }
     }
 
-    /// The API server is there.
+    /// The API server is there. It is asked on the caller's runtime.
     pub(crate) fn connect(&self, client: kube::Client) {
-        let _ = self.client.set(client);
+        let _ = self.client.set((client, Handle::current()));
     }
 
     /// A token for STS of the grant's pod: what the kubelet keeps for it now, or
@@ -144,9 +146,12 @@ impl PodTokens {
         if let Some(review) = of_pod.known(token) {
             return Ok(review);
         }
+        let Some((_, runtime)) = self.client.get() else {
+            return of_pod.once_genuine(token).ok_or(Refusal::NotReady);
+        };
         let (tokens, secret) = (self.clone(), Secret::new(token));
         let pod = of_pod.clone();
-        let asked = tokio::spawn(async move { tokens.in_turn(&pod, &secret).await });
+        let asked = runtime.spawn(async move { tokens.in_turn(&pod, &secret).await });
         match tokio::time::timeout_at(deadline, asked).await {
             Ok(Ok(Ok(review))) => Ok(review),
             // As pods are served that are known while the API server is away.
@@ -173,7 +178,7 @@ impl PodTokens {
     }
 
     async fn ask(&self, token: &str) -> Result<Review, Refusal> {
-        let client = self.client.get().ok_or(Refusal::NotReady)?;
+        let (client, _) = self.client.get().ok_or(Refusal::NotReady)?;
         let question = TokenReview {
             spec: TokenReviewSpec {
                 token: Some(token.to_owned()),

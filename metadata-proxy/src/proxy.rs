@@ -10,7 +10,7 @@ use isthmus_runtime::{Exit, Problems, StartError, on_signals, read_args, start_l
 use crate::args::Args;
 use crate::command::{self, Command};
 use crate::config::Config;
-use crate::server;
+use crate::serving::{one_thread, serve_pods};
 use crate::start::Parts;
 
 pub(crate) const NAME: &str = "isthmus-metadata-proxy";
@@ -33,17 +33,13 @@ pub(crate) fn main(argv: Vec<OsString>) -> ExitCode {
     for note in &config.notes {
         tracing::info!("{note}");
     }
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build();
-    let ended = match runtime {
+    let ended = match one_thread() {
         Ok(runtime) => {
             let ended = runtime.block_on(carry_out(command, config));
             runtime.shutdown_background();
             ended
         }
-        Err(error) => Err(StartError::new(format_args!("tokio: {error}"))),
+        Err(error) => Err(error),
     };
     ended.unwrap_or_else(|error| {
         eprintln!("{NAME}: {error}");
@@ -93,21 +89,29 @@ async fn run(config: Config) -> Result<(), StartError> {
     }
     let parts = Parts::new(&config, shutdown.clone());
     // Pods are answered from now on: before the watches are in sync they are told to come again.
-    let server = tokio::spawn(server::serve(
+    let mut server = serve_pods(
         listener,
         Arc::new(parts.responder(&config)),
         parts.proxy_metrics.clone(),
+        config.realtime,
         shutdown.clone(),
-    ));
-    let started = tokio::select! {
+    )?;
+    let mut started = tokio::select! {
         started = parts.start(&config) => started,
         () = shutdown.cancelled() => Ok(()),
     };
     if started.is_ok() {
-        shutdown.cancelled().await;
+        tokio::select! {
+            () = shutdown.cancelled() => {}
+            _ = &mut server => started = Err(StartError::new("the thread that answers pods has ended")),
+        }
     }
-    shutdown.cancel();
-    let _ = server.await;
+    if !shutdown.is_cancelled() {
+        shutdown.cancel();
+    }
+    if !server.is_terminated() {
+        let _ = server.await;
+    }
     let _ = tokio::time::timeout(GRACE, parts.credentials.drain()).await;
     if config.remove_redirects {
         parts.netfilter.remove().await?;

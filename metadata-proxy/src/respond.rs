@@ -12,6 +12,7 @@ use metadata_proxy_core::{
     AllowedHosts, Answer, Caller, Class, Directory, Found, Headers, ImdsV2, Policy, Presented,
     Refusal, Review, Shown, Target, TokenKey, UpstreamPaths, Verdict, classify, decide,
 };
+use tokio::runtime::Handle;
 use tokio::time::Instant;
 
 use crate::config::Waits;
@@ -19,7 +20,7 @@ use crate::credentials::CredentialStore;
 use crate::directory::SharedDirectory;
 use crate::duplicates::Duplicates;
 use crate::health::Health;
-use crate::imds::Imds;
+use crate::imds::{Imds, ImdsError};
 use crate::limit::RequestLimit;
 use crate::metrics::ProxyMetrics;
 use crate::pod_tokens::PodTokens;
@@ -53,6 +54,8 @@ pub(crate) struct Responder {
     pub(crate) duplicates: Option<Arc<Duplicates>>,
     pub(crate) reporter: Reporter,
     pub(crate) metrics: ProxyMetrics,
+    /// Where everything is done that is more than an answer from memory.
+    pub(crate) aside: Handle,
 }
 
 /// hyper's headers, as the core reads them.
@@ -139,11 +142,14 @@ impl Responder {
                 let prepared = self.credentials.get(&grant, deadline).await?;
                 Ok(Answer::container_credentials(&prepared))
             }
-            Verdict::AskUpstream(path) => match self.imds.get(path).await {
-                Ok(body) => Ok(Answer::upstream(&body)),
-                Err(crate::imds::ImdsError::Absent(_)) => Err(Refusal::NotFound),
-                Err(_) => Err(Refusal::UpstreamUnavailable),
-            },
+            Verdict::AskUpstream(path) => {
+                let (imds, path) = (self.imds.clone(), path.to_owned());
+                match self.aside.spawn(async move { imds.get(&path).await }).await {
+                    Ok(Ok(body)) => Ok(Answer::upstream(&body)),
+                    Ok(Err(ImdsError::Absent(_))) => Err(Refusal::NotFound),
+                    Ok(Err(_)) | Err(_) => Err(Refusal::UpstreamUnavailable),
+                }
+            }
             Verdict::TellHealth => {
                 let id = self.health.check()?;
                 Ok(Answer::health(&self.host_ip, &id))
@@ -197,11 +203,14 @@ impl Responder {
 
     /// Whether the API server had something to say about an address of more than one pod.
     async fn resolve(&self, peer: IpAddr, deadline: Instant) -> bool {
-        let Some(duplicates) = &self.duplicates else {
+        let Some(duplicates) = self.duplicates.clone() else {
             return false;
         };
-        let resolved = tokio::time::timeout_at(deadline, duplicates.resolve(peer)).await;
-        resolved.unwrap_or(false)
+        let resolving = self
+            .aside
+            .spawn(async move { duplicates.resolve(peer).await });
+        let resolved = tokio::time::timeout_at(deadline, resolving).await;
+        matches!(resolved, Ok(Ok(true)))
     }
 
     fn decide<'a>(

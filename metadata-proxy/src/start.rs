@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use isthmus_runtime::{Admin, Aws, Events, Metrics, StartError, Trigger, Watches};
 use metadata_proxy_core::{Directory, PodIndex, RoleRules, ServiceAccounts, SourceMode, TokenKey};
+use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
 use crate::aws::StsClient;
@@ -129,6 +130,7 @@ impl Parts {
         }
     }
 
+    /// What pods are answered with; what takes longer is done on the caller's runtime.
     pub(crate) fn responder(&self, config: &Config) -> Responder {
         let mut key = [0; 32];
         // The kernel's generator does not fail once the machine is up.
@@ -149,6 +151,7 @@ impl Parts {
             duplicates: self.duplicates.clone(),
             reporter: self.reporter.clone(),
             metrics: self.proxy_metrics.clone(),
+            aside: Handle::current(),
         }
     }
 
@@ -199,6 +202,7 @@ impl Parts {
         Tidy {
             directory: self.directory.clone(),
             tokens: self.tokens.clone(),
+            watches: self.watches.clone(),
             admin,
             reporter: self.reporter.clone(),
             metrics: self.proxy_metrics.clone(),

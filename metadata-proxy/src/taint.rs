@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use isthmus_core::ObjectRef;
 use isthmus_runtime::{EventType, Watches};
-use k8s_openapi::api::core::v1::{Node, NodeSpec};
 use kube::api::{Api, Patch, PatchParams};
 use kube::runtime::watcher::{Config, Event};
 use metadata_proxy_core::{Taint, reason, taint_removal};
@@ -13,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::metrics::ProxyMetrics;
 use crate::report::Reporter;
+use crate::slim::Node;
 
 /// How soon it is looked again whether the proxy serves.
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
@@ -44,14 +44,20 @@ impl StartupTaint {
         let taints = watch::channel(Vec::new()).0;
         let seen = taints.clone();
         let only = Config::default().fields(&format!("metadata.name={node}"));
-        watches.add_with("node", api.clone(), only, slim, move |event| match event {
-            Event::Apply(node) | Event::InitApply(node) => {
-                seen.send_replace(taints_of(node));
+        let mut nodes = 0;
+        watches.hand_on("node", api.clone(), only, move |event| {
+            match event {
+                Event::Apply(node) | Event::InitApply(node) => {
+                    seen.send_replace(taints_of(&node));
+                    nodes = 1;
+                }
+                Event::Delete(_) => {
+                    seen.send_replace(Vec::new());
+                    nodes = 0;
+                }
+                Event::Init | Event::InitDone => {}
             }
-            Event::Delete(_) => {
-                seen.send_replace(Vec::new());
-            }
-            Event::Init | Event::InitDone => {}
+            nodes
         });
         Self {
             key: key.to_owned(),
@@ -138,24 +144,11 @@ enum RemovalError {
 }
 
 fn taints_of(node: &Node) -> Vec<Taint> {
-    let spec = node.spec.iter();
-    let taints = spec.flat_map(|spec| spec.taints.iter().flatten());
+    let taints = node.spec.taints.iter().flatten();
     taints
         .map(|taint| Taint {
             key: taint.key.clone(),
             effect: taint.effect.clone(),
         })
         .collect()
-}
-
-/// Keeps of a Node its taints alone.
-fn slim(node: &mut Node) {
-    node.metadata.managed_fields = None;
-    node.metadata.labels = None;
-    node.metadata.annotations = None;
-    node.status = None;
-    node.spec = node.spec.take().map(|spec| NodeSpec {
-        taints: spec.taints,
-        ..NodeSpec::default()
-    });
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use isthmus_core::Rejection;
-use isthmus_runtime::{Admin, Metrics};
+use isthmus_runtime::{Admin, Metrics, Watches};
 use jiff::Timestamp;
 use metadata_proxy_core::{Directory, RoleOrigin, Wanted};
 use tokio_util::sync::CancellationToken;
@@ -17,12 +17,16 @@ use crate::report::Reporter;
 
 /// Changes that come together are looked at together.
 const PAUSE: Duration = Duration::from_millis(100);
+/// How often it is looked whether the watches work.
+const WATCHES: Duration = Duration::from_secs(1);
 
 /// Follows the directory: rejections for the page, the metric and Events, where
-/// roles are written, and the tokens of pods that are gone.
+/// roles are written, and the tokens of pods that are gone; and whether the
+/// watches work.
 pub(crate) struct Tidy {
     pub(crate) directory: SharedDirectory,
     pub(crate) tokens: Arc<PodTokens>,
+    pub(crate) watches: Watches,
     pub(crate) admin: Admin,
     pub(crate) reporter: Reporter,
     pub(crate) metrics: ProxyMetrics,
@@ -33,10 +37,15 @@ impl Tidy {
     /// Until `shutdown`.
     pub(crate) async fn keep(self, shutdown: CancellationToken) {
         let mut changes = self.directory.changes();
+        self.look();
+        let mut watches = tokio::time::interval(WATCHES);
         loop {
-            self.look();
             tokio::select! {
-                _ = changes.changed() => tokio::time::sleep(PAUSE).await,
+                _ = watches.tick() => self.metrics.watch_failing(self.watches.failing_for()),
+                _ = changes.changed() => {
+                    self.look();
+                    tokio::time::sleep(PAUSE).await;
+                }
                 () = shutdown.cancelled() => return,
             }
         }

@@ -6,10 +6,7 @@ use std::net::IpAddr;
 use isthmus_core::ObjectRef;
 use isthmus_runtime::{Watches, watcher_config};
 use jiff::Timestamp;
-use k8s_openapi::api::core::v1::{
-    Namespace, Pod as KubePod, PodSpec, PodStatus, ServiceAccount, Volume,
-};
-use kube::runtime::watcher::Event;
+use kube::runtime::watcher::{Config as WatcherConfig, Event};
 use kube::{Api, ResourceExt};
 use metadata_proxy_core::{PatternFormat, Pod, SESSION_POLICIES, TokenVolume};
 
@@ -17,6 +14,15 @@ use crate::config::{AnnotationKeys, Config};
 use crate::directory::SharedDirectory;
 use crate::metrics::ProxyMetrics;
 use crate::report::Reporter;
+use crate::slim::{Address, Namespace, Pod as KubePod, PodSpec, PodStatus, ServiceAccount};
+
+/// Objects in one page of a list: a list is read in pieces, because what it
+/// takes to read the whole of it would be this process's memory from then on.
+const PAGE: u32 = 50;
+
+fn in_pages() -> WatcherConfig {
+    watcher_config().page_size(PAGE)
+}
 
 /// Watches the pods of `--node`, or of all nodes where it is empty.
 pub(crate) fn pods(
@@ -27,17 +33,16 @@ pub(crate) fn pods(
     directory: &SharedDirectory,
 ) {
     let (keys, node) = (config.keys.clone(), &config.cluster.node);
-    let mut config = watcher_config();
+    let mut config = in_pages();
     if !node.is_empty() {
         config = config.fields(&format!("spec.nodeName={node}"));
     }
     let (directory, metrics) = (directory.clone(), metrics.clone());
     let mut listed: Vec<Pod> = Vec::new();
-    watches.add_with(
+    watches.hand_on(
         "pods",
         Api::<KubePod>::all(client.clone()),
         config,
-        slim_pod,
         move |event| {
             if !matches!(event, Event::Init) {
                 metrics.pods_changed(Timestamp::now());
@@ -45,7 +50,7 @@ pub(crate) fn pods(
             match event {
                 Event::Init => listed.clear(),
                 Event::InitApply(object) => {
-                    if let Some(pod) = pod(object, &keys) {
+                    if let Some(pod) = pod(&object, &keys) {
                         listed.push(pod.clone());
                         directory.change(|directory| directory.pods.apply(pod));
                     }
@@ -55,7 +60,7 @@ pub(crate) fn pods(
                     directory.change(|directory| directory.pods.replace(all));
                 }
                 Event::Apply(object) => {
-                    if let Some(pod) = pod(object, &keys) {
+                    if let Some(pod) = pod(&object, &keys) {
                         directory.change(|directory| directory.pods.apply(pod));
                     }
                 }
@@ -64,6 +69,7 @@ pub(crate) fn pods(
                     directory.change(|directory| directory.pods.delete(&uid));
                 }
             }
+            directory.look(|directory| directory.pods.pods().count())
         },
     );
 }
@@ -80,12 +86,8 @@ pub(crate) fn namespaces(
     let (key, directory, reporter) = (key.to_owned(), directory.clone(), reporter.clone());
     let mut listed: BTreeSet<String> = BTreeSet::new();
     let api = Api::<Namespace>::all(client.clone());
-    watches.add_with(
-        "namespaces",
-        api,
-        watcher_config(),
-        slim_namespace,
-        move |event| match event {
+    watches.hand_on("namespaces", api, in_pages(), move |event| {
+        match event {
             Event::Init => listed.clear(),
             Event::InitApply(object) | Event::Apply(object) => {
                 let name = object.name_any();
@@ -106,8 +108,9 @@ pub(crate) fn namespaces(
             Event::Delete(object) => {
                 directory.change(|directory| directory.namespaces.delete(&object.name_any()));
             }
-        },
-    );
+        }
+        directory.look(|directory| directory.namespaces.len())
+    });
 }
 
 /// Watches the role annotations of all service accounts.
@@ -119,12 +122,9 @@ pub(crate) fn service_accounts(
 ) {
     let (key, directory) = (key.to_owned(), directory.clone());
     let mut listed = BTreeSet::new();
-    watches.add_with(
-        "serviceaccounts",
-        Api::<ServiceAccount>::all(client.clone()),
-        watcher_config(),
-        slim_service_account,
-        move |event| match event {
+    let api = Api::<ServiceAccount>::all(client.clone());
+    watches.hand_on("serviceaccounts", api, in_pages(), move |event| {
+        match event {
             Event::Init => listed.clear(),
             Event::InitApply(object) | Event::Apply(object) => {
                 let (namespace, name) = (object.namespace().unwrap_or_default(), object.name_any());
@@ -145,16 +145,16 @@ pub(crate) fn service_accounts(
                     directory.service_accounts.delete(&namespace, &name);
                 });
             }
-        },
-    );
+        }
+        directory.look(|directory| directory.service_accounts.len())
+    });
 }
 
 /// The part of a Pod that decides; `None` for one without a UID, which the API server never sends.
 pub(crate) fn pod(object: &KubePod, keys: &AnnotationKeys) -> Option<Pod> {
-    let spec = object.spec.as_ref()?;
-    let status = object.status.clone().unwrap_or_default();
+    let (spec, status) = (&object.spec, &object.status);
     let annotation = |key: &str| object.annotations().get(key).cloned();
-    let (addresses, host_addresses) = addresses(&status);
+    let (addresses, host_addresses) = addresses(status);
     Some(Pod {
         uid: object.uid()?,
         namespace: object.namespace()?,
@@ -192,84 +192,14 @@ fn token(spec: &PodSpec, audience: &str) -> Option<TokenVolume> {
 
 /// The pod's addresses and its host's.
 fn addresses(status: &PodStatus) -> (Vec<IpAddr>, Vec<IpAddr>) {
-    let read = |texts: &mut dyn Iterator<Item = &String>| -> Vec<IpAddr> {
+    let read = |list: &Option<Vec<Address>>, one: &Option<String>| -> Vec<IpAddr> {
+        let texts = list.iter().flatten().map(|address| &address.ip).chain(one);
         texts.filter_map(|text| text.parse().ok()).collect()
     };
-    let own = status
-        .pod_ips
-        .iter()
-        .flatten()
-        .map(|ip| &ip.ip)
-        .chain(&status.pod_ip);
-    let hosts = status
-        .host_ips
-        .iter()
-        .flatten()
-        .map(|ip| &ip.ip)
-        .chain(&status.host_ip);
-    (read(&mut { own }), read(&mut { hosts }))
-}
-
-/// Keeps of a Pod what [`pod`] reads.
-fn slim_pod(object: &mut KubePod) {
-    object.metadata.managed_fields = None;
-    object.metadata.owner_references = None;
-    object.metadata.labels = None;
-    // kubectl's copy of the whole object.
-    if let Some(annotations) = &mut object.metadata.annotations {
-        annotations.remove("kubectl.kubernetes.io/last-applied-configuration");
-    }
-    object.spec = object.spec.take().map(|spec| PodSpec {
-        service_account_name: spec.service_account_name,
-        host_network: spec.host_network,
-        volumes: spec.volumes.map(slim_volumes),
-        ..PodSpec::default()
-    });
-    object.status = object.status.take().map(|status| PodStatus {
-        phase: status.phase,
-        pod_ip: status.pod_ip,
-        pod_ips: status.pod_ips,
-        host_ip: status.host_ip,
-        host_ips: status.host_ips,
-        ..PodStatus::default()
-    });
-}
-
-/// Keeps of the volumes those with tokens for somebody else than the API server.
-fn slim_volumes(volumes: Vec<Volume>) -> Vec<Volume> {
-    let tokens = |volume: Volume| {
-        let mut projected = volume.projected?;
-        let mut sources = projected.sources.take().unwrap_or_default();
-        sources.retain(|source| {
-            let token = source.service_account_token.as_ref();
-            token.is_some_and(|token| token.audience.is_some())
-        });
-        projected.sources = Some(sources).filter(|sources| !sources.is_empty());
-        projected.sources.is_some().then(|| Volume {
-            name: volume.name,
-            projected: Some(projected),
-            ..Volume::default()
-        })
-    };
-    volumes.into_iter().filter_map(tokens).collect()
-}
-
-fn slim_service_account(object: &mut ServiceAccount) {
-    object.metadata.managed_fields = None;
-    object.metadata.labels = None;
-    object.metadata.owner_references = None;
-    object.secrets = None;
-    object.image_pull_secrets = None;
-    if let Some(annotations) = &mut object.metadata.annotations {
-        annotations.remove("kubectl.kubernetes.io/last-applied-configuration");
-    }
-}
-
-fn slim_namespace(object: &mut Namespace) {
-    object.metadata.managed_fields = None;
-    object.metadata.labels = None;
-    object.spec = None;
-    object.status = None;
+    (
+        read(&status.pod_ips, &status.pod_ip),
+        read(&status.host_ips, &status.host_ip),
+    )
 }
 
 #[cfg(test)]
@@ -321,16 +251,8 @@ mod tests {
     }
 
     #[test]
-    fn what_is_left_of_a_pod_is_what_is_read() {
-        let mut object = kube_pod();
-        let before = pod(&object, &keys()).unwrap();
-        slim_pod(&mut object);
-        assert_eq!(pod(&object, &keys()).unwrap(), before);
-        let left = format!("{object:?}");
-        assert!(
-            !left.contains("last-applied") && !left.contains("kube-api-access"),
-            "{left}"
-        );
+    fn a_pod_is_read_as_the_api_server_writes_it() {
+        let before = pod(&kube_pod(), &keys()).unwrap();
         assert_eq!(before.token, TokenVolume::new("tokens", "aws"));
         assert!(before.finished && before.host_network);
         assert_eq!(before.role.as_deref(), Some(""), "empty is not absent");
@@ -348,7 +270,7 @@ mod tests {
     #[test]
     fn a_pending_pod_has_no_address_yet() {
         let mut object = kube_pod();
-        object.status = None;
+        object.status = PodStatus::default();
         let pod = pod(&object, &keys()).unwrap();
         assert!(pod.addresses.is_empty() && !pod.finished);
     }

@@ -7,6 +7,7 @@
 //! requests come before the memory is read for the last time.
 
 mod client;
+mod floor;
 mod load;
 mod process;
 mod stage;
@@ -18,6 +19,7 @@ use anyhow::{Context, Result, ensure};
 use isthmus_e2e::{Fault, Testbed};
 
 use client::{Client, Question};
+use floor::Floor;
 use load::Load;
 use stage::{PODS, Proxy, Stage};
 use table::Table;
@@ -26,8 +28,13 @@ const CONNECTIONS: usize = 16;
 /// Requests a second of the open loop, on all connections together.
 const RATE: u32 = 2_000;
 const OPEN_LOOP: Duration = Duration::from_secs(10);
+/// A fifth of what kube2iam takes for 99 of 100 requests, in ms.
+const P99: f64 = 24.0 / 5.0;
 
 fn main() -> Result<()> {
+    if std::env::args().nth(1).as_deref() == Some(floor::FLOOR) {
+        return floor::serve(std::env::args().nth(2));
+    }
     if !std::env::args().any(|arg| arg == "--bench") {
         println!(
             "metadata_proxy: a benchmark; run it with cargo bench -p isthmus-e2e --bench metadata_proxy"
@@ -49,6 +56,7 @@ async fn run() -> Result<()> {
     let proxy = stage.proxy(&[]).await?;
     proxy.holds_all(&testbed).await?;
     table.at_most("RSS with 220 pods", "MB", proxy.process.rss()?, 15.0);
+    table.note("  of it of no file", proxy.process.anonymous()?, "MB");
     cached(&stage, &proxy, &mut table).await?;
     refusals(&stage, &proxy, &mut table).await?;
     many(&proxy, &mut table).await?;
@@ -88,28 +96,32 @@ async fn cached(stage: &Stage<'_>, proxy: &Proxy, table: &mut Table) -> Result<(
             times.per_second(),
             "requests/s",
         );
+        let p99 = millis(times.quantile(0.99));
         if v2 {
-            let times = Load::open(clients, RATE, OPEN_LOOP)?;
-            table.note(
-                "open loop, 2000 requests/s, p50",
-                millis(times.quantile(0.5)),
-                "ms",
-            );
-            table.at_most(
-                "open loop, 16 connections, p99",
-                "ms",
-                millis(times.quantile(0.99)),
-                24.0 / 5.0,
-            );
+            open_loop(clients, table).await?;
         } else {
-            table.at_most(
-                "closed loop, 16 connections, p99",
-                "ms",
-                millis(times.quantile(0.99)),
-                24.0 / 5.0,
-            );
+            table.at_most("closed loop, 16 connections, p99", "ms", p99, P99);
         }
     }
+    Ok(())
+}
+
+/// Requests at fixed moments, and the same to a server that does nothing.
+async fn open_loop(clients: Vec<Client>, table: &mut Table) -> Result<()> {
+    let times = Load::open(clients, RATE, OPEN_LOOP)?;
+    let [p50, p99] = [0.5, 0.99].map(|q| millis(times.quantile(q)));
+    table.note("open loop, 2000 requests/s, p50", p50, "ms");
+    table.at_most("open loop, 16 connections, p99", "ms", p99, P99);
+    let floor = Floor::start().await?;
+    let mut clients = Vec::new();
+    for _ in 0..CONNECTIONS {
+        let from = floor.address.ip();
+        clients.push(Client::connect(floor.address, from, Question::List, None).await?);
+    }
+    let times = Load::open(clients, RATE, OPEN_LOOP)?;
+    let bare = millis(times.quantile(0.99));
+    table.note("  a bare hyper server, p99", bare, "ms");
+    table.note("  ratio to it", p99 / bare, "");
     Ok(())
 }
 
@@ -171,6 +183,7 @@ async fn many(proxy: &Proxy, table: &mut Table) -> Result<()> {
         proxy.process.rss()?,
         25.0,
     );
+    table.note("  of it of no file", proxy.process.anonymous()?, "MB");
     drop(clients);
     Ok(())
 }

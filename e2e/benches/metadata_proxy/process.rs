@@ -46,13 +46,24 @@ impl Watched {
         Ok(ticks / TICKS)
     }
 
-    /// Memory that is resident now, in MB of a million bytes.
+    /// Memory that is resident now, in MB of a million bytes: all of it, pages
+    /// of the binary and of libraries included.
     pub(crate) fn rss(&self) -> Result<f64> {
+        self.megabytes("VmRSS:")
+    }
+
+    /// The part of it that is of no file, which the kernel cannot drop and other
+    /// processes do not share.
+    pub(crate) fn anonymous(&self) -> Result<f64> {
+        self.megabytes("RssAnon:")
+    }
+
+    fn megabytes(&self, field: &str) -> Result<f64> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.pid))?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let line = status.lines().find_map(|line| line.strip_prefix(field));
         let kib: f64 = line
             .and_then(|line| line.split_whitespace().next())
-            .context("VmRSS")?
+            .with_context(|| field.to_owned())?
             .parse()?;
         Ok(kib * 1024.0 / 1e6)
     }

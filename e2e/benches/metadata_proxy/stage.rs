@@ -1,11 +1,11 @@
 //! 220 pods and a proxy for them.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use futures::{StreamExt as _, TryStreamExt as _};
-use isthmus_e2e::{ACCOUNT, Process, Testbed};
+use isthmus_e2e::{ACCOUNT, Process, Testbed, free_port};
 use serde_json::json;
 use tokio::net::TcpStream;
 
@@ -82,7 +82,7 @@ impl<'a> Stage<'a> {
 
     /// A proxy that takes connections.
     pub(crate) async fn listening(&self, more: &[&str]) -> Result<Proxy> {
-        let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+        let port = free_port()?;
         let port_flag = format!("--app-port={port}");
         let base = format!("--base-role-arn=arn:aws:iam::{ACCOUNT}:role/");
         // The limit is passed by nobody here, but it is looked at.

@@ -32,6 +32,9 @@ pub enum FaultKind {
     Denied,
     /// Carried out after that long.
     Delay(Duration),
+    /// Carried out; the credentials in the answer expire after that long, and AWS
+    /// would not give any for less than 15 minutes.
+    ExpiresIn(Duration),
     /// Refused with any other code.
     Error {
         /// The HTTP status.
@@ -146,6 +149,12 @@ impl Fault {
     #[must_use]
     pub fn delay(action: &str, by: Duration) -> Self {
         Self::new(action, FaultKind::Delay(by))
+    }
+
+    /// See [`FaultKind::ExpiresIn`].
+    #[must_use]
+    pub fn expires_in(action: &str, life: Duration) -> Self {
+        Self::new(action, FaultKind::ExpiresIn(life))
     }
 
     /// See [`FaultKind::Error`].

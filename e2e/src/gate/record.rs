@@ -39,6 +39,8 @@ pub(super) struct Forward {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Delivery {
     Whole,
+    /// Whole, but for the end of the credentials in it.
+    ExpiresIn(Duration),
     Malformed,
     /// Half of it, looking whole.
     CutShort,
@@ -245,6 +247,7 @@ fn by_fault(struck: Option<FaultKind>, asked: &Asked, n: usize) -> Verdict {
     match struck {
         None => forward(Duration::ZERO, Delivery::Whole),
         Some(FaultKind::Delay(by)) => forward(by, Delivery::Whole),
+        Some(FaultKind::ExpiresIn(life)) => forward(Duration::ZERO, Delivery::ExpiresIn(life)),
         Some(FaultKind::Malformed) => forward(Duration::ZERO, Delivery::Malformed),
         Some(FaultKind::CutShort) => forward(Duration::ZERO, Delivery::CutShort),
         Some(FaultKind::HalfAnswer) => forward(Duration::ZERO, Delivery::Half),

@@ -191,8 +191,12 @@ async fn deliver(
     if forward.delay > Duration::ZERO {
         tokio::time::sleep(forward.delay).await;
     }
-    let carried = server.carry_out(&asked, &parts, body).await;
-    let whole = forward.delivery == Delivery::Whole;
+    let mut carried = server.carry_out(&asked, &parts, body).await;
+    let mut whole = forward.delivery == Delivery::Whole;
+    if let Delivery::ExpiresIn(life) = forward.delivery {
+        carried.response = expiring(carried.response, life).await?;
+        whole = true;
+    }
     let outcome = if whole {
         carried.outcome
     } else {
@@ -200,7 +204,7 @@ async fn deliver(
     };
     let status = carried.response.status().as_u16();
     match forward.delivery {
-        Delivery::Whole => {
+        Delivery::Whole | Delivery::ExpiresIn(_) => {
             server.record.done(&forward, status, outcome);
             Ok(carried.response)
         }
@@ -241,4 +245,23 @@ async fn deliver(
             Err(Cut)
         }
     }
+}
+
+/// The answer with another end of the credentials in it.
+async fn expiring(response: Response<Body>, life: Duration) -> Result<Response<Body>, Cut> {
+    let (mut parts, body) = response.into_parts();
+    let body = body.collect().await?.to_bytes();
+    let mut text = String::from_utf8_lossy(&body).into_owned();
+    let start = text
+        .find("<Expiration>")
+        .map(|at| at + "<Expiration>".len());
+    if let Some(start) = start
+        && let Some(length) = text[start..].find('<')
+    {
+        let end = jiff::Timestamp::now() + life;
+        let end = end.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+        text.replace_range(start..start + length, &end);
+    }
+    parts.headers.remove(CONTENT_LENGTH);
+    Ok(Response::from_parts(parts, Body::whole(text)))
 }

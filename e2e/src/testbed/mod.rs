@@ -31,7 +31,7 @@ pub use audit::{Right, ServiceAccount};
 pub use command::Command;
 pub use emulators::{EmulatorSettings, Emulators};
 pub use imds::{Imds, ImdsRequest};
-pub(crate) use ports::free_port;
+pub use ports::free_port;
 pub use process::{Finished, Process};
 pub(crate) use python::{
     emulators as emulators_folder, interpreter as python_interpreter, kubectl as kubectl_binary,

@@ -15,7 +15,7 @@ const COUNT: u16 = 17_000;
 ///
 /// # Errors
 /// If the machine has none left.
-pub(crate) fn free_port() -> Result<u16> {
+pub fn free_port() -> Result<u16> {
     static GIVEN: AtomicU16 = AtomicU16::new(0);
     // Processes that start one after the other begin far apart.
     let start = std::process::id().wrapping_mul(613) % u32::from(COUNT);

@@ -185,6 +185,10 @@ async fn the_api_server_goes_away() -> Result<()> {
     let flag = format!("--kubeconfig={}", kubeconfig.display());
     let proxy = Proxy::start(&testbed, &[&flag]).await?;
     proxy.credentials(A).await?;
+    until("the watch works", async || {
+        Ok(failing_for(&proxy).await? == 0)
+    })
+    .await?;
     road.abort();
     until("the watch fails", async || {
         Ok(proxy.process.stderr().contains("watch fails"))
@@ -200,7 +204,20 @@ async fn the_api_server_goes_away() -> Result<()> {
     );
     let (_, page) = proxy.process.admin_page("/").await?;
     assert!(page.contains("failing:"), "{page}");
-    Ok(())
+    let before = failing_for(&proxy).await?;
+    until(
+        "the metric shows that what is known gets older",
+        async || Ok(failing_for(&proxy).await? > before.max(1)),
+    )
+    .await
+}
+
+/// For how many seconds the API server could not be watched, by the metric.
+async fn failing_for(proxy: &Proxy) -> Result<u64> {
+    let (_, metrics) = proxy.process.admin_page("/metrics").await?;
+    let name = "isthmus_proxy_watch_failing_seconds ";
+    let value = metrics.lines().find_map(|line| line.strip_prefix(name));
+    Ok(value.context("the metric")?.parse()?)
 }
 
 /// A kubeconfig whose server is reached through a forwarder; aborting the task takes it away.

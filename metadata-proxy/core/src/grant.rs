@@ -188,6 +188,18 @@ impl Namespaces {
     pub fn retain(&mut self, names: &std::collections::BTreeSet<String>) {
         self.by_name.retain(|name, _| names.contains(name));
     }
+
+    /// How many are known.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.by_name.len()
+    }
+
+    /// Whether none is known.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.by_name.is_empty()
+    }
 }
 
 impl RoleRules {

@@ -48,6 +48,18 @@ impl ServiceAccounts {
         self.by_name.retain(|name, _| names.contains(name));
     }
 
+    /// How many are known.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.by_name.len()
+    }
+
+    /// Whether none is known.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.by_name.is_empty()
+    }
+
     /// What is known of one. A pod without a name for it (the API server fills
     /// `default` in, unless its admission is switched off) has none.
     #[must_use]

@@ -225,7 +225,10 @@ async fn converse_until(proxy: &Proxy, seed: u64, tally: &Tally, wanted: usize) 
     let mut random = Random(seed);
     while tally.answered.load(Ordering::Relaxed) < wanted {
         let count = 1 + random.below(PIPELINED);
-        let bytes: Vec<u8> = (0..count).flat_map(|_| request(&mut random)).collect();
+        let mut bytes = Vec::new();
+        for _ in 0..count {
+            bytes.extend_from_slice(&request(&mut random));
+        }
         let answer = converse(proxy, &bytes, random.once_in(SOCKETS)).await;
         let text = String::from_utf8_lossy(&answer);
         assert!(

@@ -1,5 +1,6 @@
 //! Watches: reflector stores that say when they are in sync and when something changed.
 
+mod handed;
 mod input;
 mod lasting;
 mod soon;
@@ -18,7 +19,7 @@ use serde::de::DeserializeOwned;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use input::Input;
+use input::{EventKind, Input};
 pub use lasting::LastingStore;
 
 use crate::{Section, Trigger};
@@ -92,41 +93,33 @@ impl Watches {
         let store = writer.as_reader();
         let input = Arc::new(Input::new(kind));
         let stream = watcher(api, config).default_backoff();
-        self.follow(input, stream, (writer, Default::default()), slim, on_event);
+        let keep = keep((writer, Default::default()), slim, on_event);
+        self.follow(input, stream, keep);
         store
     }
 
+    /// Hands every event on to `keep`, to the end of the process.
     fn follow<K>(
         &mut self,
         input: Arc<Input>,
         stream: impl Stream<Item = watcher::Result<watcher::Event<K>>> + Send + 'static,
-        (mut writer, dyntype): (Writer<K>, <K as Resource>::DynamicType),
-        slim: fn(&mut K),
-        mut on_event: impl FnMut(&watcher::Event<K>) + Send + 'static,
+        mut keep: impl FnMut(watcher::Event<K>) -> Effect + Send + 'static,
     ) where
-        K: Resource + Lookup<DynamicType = <K as Resource>::DynamicType>,
-        K: Clone + Debug + PartialEq + Send + Sync + 'static,
-        <K as Resource>::DynamicType: Clone + Eq + Hash + Send + Sync,
+        K: Send + 'static,
     {
         lock(&self.inputs).push(input.clone());
         let kind = input.kind;
-        let (kept, trigger, changed) = (
-            writer.as_reader(),
-            self.trigger.clone(),
-            self.changed.clone(),
-        );
+        let (trigger, changed) = (self.trigger.clone(), self.changed.clone());
         let stream = stream.take_until(self.shutdown.clone().cancelled_owned());
         let task = tokio::spawn(async move {
             let mut stream = std::pin::pin!(stream);
             while let Some(event) = stream.next().await {
                 match event {
                     Ok(event) => {
-                        let event = event.modify(slim);
-                        let changes = changes(&kept, &dyntype, &event);
-                        on_event(&event);
-                        writer.apply_watcher_event(&event);
-                        input.saw(&event, kept.len(), changes);
-                        if changes {
+                        let what = EventKind::of(&event);
+                        let effect = keep(event);
+                        input.saw(what, &effect);
+                        if effect.changed {
                             trigger.fire();
                         }
                     }
@@ -163,6 +156,16 @@ impl Watches {
             .collect()
     }
 
+    /// For how long the watch that has failed for the longest has done so; `None`
+    /// if all work. What is known is that old, then.
+    #[must_use]
+    pub fn failing_for(&self) -> Option<Duration> {
+        lock(&self.inputs)
+            .iter()
+            .filter_map(|input| input.failing_for())
+            .max()
+    }
+
     /// The watches as a table: objects, state, age of the last change.
     #[must_use]
     pub fn section(&self) -> Section {
@@ -173,6 +176,38 @@ impl Watches {
                 .map(str::to_owned)
                 .to_vec(),
             rows,
+        }
+    }
+}
+
+/// What became of an event.
+struct Effect {
+    /// So many objects are kept now.
+    objects: usize,
+    /// Whether that made a difference.
+    changed: bool,
+}
+
+/// Keeps events in a store, after `slim` and behind `on_event`.
+fn keep<K>(
+    (mut writer, dyntype): (Writer<K>, <K as Resource>::DynamicType),
+    slim: fn(&mut K),
+    mut on_event: impl FnMut(&watcher::Event<K>) + Send + 'static,
+) -> impl FnMut(watcher::Event<K>) -> Effect + Send + 'static
+where
+    K: Resource + Lookup<DynamicType = <K as Resource>::DynamicType>,
+    K: Clone + Debug + PartialEq + Send + Sync + 'static,
+    <K as Resource>::DynamicType: Clone + Eq + Hash + Send + Sync,
+{
+    let kept = writer.as_reader();
+    move |event| {
+        let event = event.modify(slim);
+        let changed = changes(&kept, &dyntype, &event);
+        on_event(&event);
+        writer.apply_watcher_event(&event);
+        Effect {
+            objects: kept.len(),
+            changed,
         }
     }
 }

@@ -6,6 +6,8 @@ use std::time::Duration;
 use kube::runtime::watcher;
 use tokio::time::Instant;
 
+use super::Effect;
+
 /// An error older than this is over: while a watch fails it is tried again, and
 /// fails again, at least every 45 seconds. A watch that was resumed and has
 /// nothing to tell says nothing.
@@ -18,6 +20,28 @@ pub(super) struct Input {
     state: Mutex<State>,
 }
 
+/// An event without its object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum EventKind {
+    Init,
+    InitApply,
+    InitDone,
+    Apply,
+    Delete,
+}
+
+impl EventKind {
+    pub(super) fn of<K>(event: &watcher::Event<K>) -> Self {
+        match event {
+            watcher::Event::Init => Self::Init,
+            watcher::Event::InitApply(_) => Self::InitApply,
+            watcher::Event::InitDone => Self::InitDone,
+            watcher::Event::Apply(_) => Self::Apply,
+            watcher::Event::Delete(_) => Self::Delete,
+        }
+    }
+}
+
 #[derive(Clone, Debug, Default)]
 struct State {
     ready: bool,
@@ -25,6 +49,8 @@ struct State {
     objects: usize,
     changed: Option<Instant>,
     error: Option<(String, Instant)>,
+    /// When it began to fail; of use only together with an error.
+    failing: Option<Instant>,
 }
 
 impl Input {
@@ -35,25 +61,26 @@ impl Input {
         }
     }
 
-    /// Notes an event; afterwards the store has so many objects.
-    pub(super) fn saw<K>(&self, event: &watcher::Event<K>, objects: usize, changes: bool) {
-        if matches!(event, watcher::Event::Init) {
+    /// Notes an event.
+    pub(super) fn saw(&self, event: EventKind, effect: &Effect) {
+        if event == EventKind::Init {
             // Said before the server is asked.
             return;
         }
         let mut state = self.state();
-        let listed = matches!(event, watcher::Event::InitDone | watcher::Event::Apply(_));
+        let listed = matches!(event, EventKind::InitDone | EventKind::Apply);
         if listed && std::mem::take(&mut state.absent) {
             tracing::info!(watch = self.kind, "the API server serves it now");
         } else if state.error.take().is_some() {
             tracing::info!(watch = self.kind, "watch works again");
         }
-        if matches!(event, watcher::Event::InitDone) && !state.ready {
-            tracing::debug!(watch = self.kind, objects, "first list");
+        state.failing = None;
+        if event == EventKind::InitDone && !state.ready {
+            tracing::debug!(watch = self.kind, objects = effect.objects, "first list");
             state.ready = true;
         }
-        state.objects = objects;
-        if changes {
+        state.objects = effect.objects;
+        if effect.changed {
             state.changed = Some(Instant::now());
         }
     }
@@ -74,7 +101,18 @@ impl Input {
                 "watch fails; it is tried again"
             );
         }
-        state.error = Some((text, Instant::now()));
+        let now = Instant::now();
+        if state.error().is_none() {
+            state.failing = Some(now);
+        }
+        state.error = Some((text, now));
+    }
+
+    /// For how long it has failed, if it does.
+    pub(super) fn failing_for(&self) -> Option<Duration> {
+        let state = self.state();
+        state.error()?;
+        state.failing.map(|since| since.elapsed())
     }
 
     /// Notes that there is nothing to watch, which is as good as an empty list at

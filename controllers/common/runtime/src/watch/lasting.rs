@@ -14,9 +14,9 @@ use kube::{Api, Resource};
 use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 
-use super::input::Input;
+use super::input::{EventKind, Input};
 use super::soon::Soon;
-use super::{Watches, lock};
+use super::{Effect, Watches, lock};
 use discovery::Discovery;
 
 /// How long a deletion is held back before it is asked what became of the kind.
@@ -177,8 +177,11 @@ where
                 false
             }
         };
-        let objects = lock(&self.store.0).objects.len();
-        self.input.saw(event, objects, changes);
+        let effect = Effect {
+            objects: lock(&self.store.0).objects.len(),
+            changed: changes,
+        };
+        self.input.saw(EventKind::of(event), &effect);
         if self.store.is_absent() {
             self.input.vanished();
         }
