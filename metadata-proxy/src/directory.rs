@@ -88,7 +88,10 @@ impl SharedDirectory {
     }
 
     pub(crate) fn grants(&self, now: Timestamp) -> Vec<Arc<Grant>> {
-        self.look(|directory| directory.grants(now).collect())
+        self.look(|directory| {
+            let role_of = |pod: &Pod| self.role_of(directory, pod);
+            directory.grants(now, role_of).collect()
+        })
     }
 
     /// A receiver of changes: subscribe first, then look, then wait.

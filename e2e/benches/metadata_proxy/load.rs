@@ -82,6 +82,19 @@ impl Load {
         Ok(Times::new(times, lasting))
     }
 
+    /// One connection, again and again: statuses and times. Its client goes first, too.
+    pub(crate) fn alone(mut client: Client, requests: usize) -> Result<Vec<(u16, Duration)>> {
+        let asking = std::thread::spawn(move || {
+            go_first();
+            let ask = |_| {
+                let start = Instant::now();
+                Ok((client.ask()?, start.elapsed()))
+            };
+            (0..requests).map(ask).collect()
+        });
+        asking.join().map_err(|_| anyhow!("a client panicked"))?
+    }
+
     /// Eight threads with many connections each: all are asked, then all are read.
     pub(crate) fn broad(clients: Vec<Client>, requests: usize) -> Result<(Vec<Client>, usize)> {
         let rounds = requests.div_ceil(clients.len());

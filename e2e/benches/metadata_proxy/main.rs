@@ -135,11 +135,9 @@ async fn refusals(stage: &Stage<'_>, proxy: &Proxy, table: &mut Table) -> Result
         (stage.pod(0), Question::Credentials("role-of-another")),
         (stage.pod(0), Question::Path("/latest/user-data")),
     ] {
-        let mut client = Client::connect(proxy.address, from, question, None).await?;
-        for _ in 0..100 {
-            let start = Instant::now();
-            let status = client.ask()?;
-            denied.push(start.elapsed());
+        let client = Client::connect(proxy.address, from, question, None).await?;
+        for (status, took) in Load::alone(client, 100)? {
+            denied.push(took);
             ensure!(matches!(status, 403 | 404), "{status}");
         }
     }

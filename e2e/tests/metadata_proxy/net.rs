@@ -232,6 +232,7 @@ impl Net {
             .await?
             .run()
             .await?;
+        eprintln!("redirect {action}: {finished}");
         Ok(finished.code)
     }
 

@@ -109,13 +109,18 @@ impl Directory {
     }
 
     /// What the living pods may have: the sessions worth holding ready. Those of
-    /// pods that have yet to present a token are among them.
-    pub fn grants(&self, now: Timestamp) -> impl Iterator<Item = Arc<Grant>> {
+    /// pods that have yet to present a token are among them. `role_of` as in
+    /// [`Directory::identify`].
+    pub fn grants<'a>(
+        &'a self,
+        now: Timestamp,
+        role_of: impl Fn(&Pod) -> RoleState + 'a,
+    ) -> impl Iterator<Item = Arc<Grant>> + 'a {
         let living = self
             .pods
             .pods()
             .filter(move |pod| pod.lives(now) && !pod.host_network);
-        living.filter_map(|pod| match self.role_of(pod) {
+        living.filter_map(move |pod| match role_of(pod) {
             RoleState::Granted(grant) | RoleState::NoToken(grant) => Some(grant),
             _ => None,
         })
@@ -227,7 +232,7 @@ mod tests {
             ..pod("f")
         });
         let names: Vec<_> = directory
-            .grants(at(0))
+            .grants(at(0), |pod| directory.role_of(pod))
             .map(|grant| grant.role.name().to_owned())
             .collect();
         assert_eq!(

@@ -91,6 +91,35 @@ async fn the_first_list_makes_it_ready_and_changes_trigger() {
 }
 
 #[tokio::test]
+async fn events_are_handed_on_to_whoever_keeps_them() {
+    let server = server(on(), on()).await;
+    let trigger = Trigger::default();
+    let mut watches = Watches::new(trigger.clone(), CancellationToken::new());
+    let api: Api<ConfigMap> = Api::all(server.kube());
+    let mut kept = std::collections::BTreeSet::new();
+    watches.hand_on("configmaps", api, watcher_config(), move |event| {
+        match event {
+            watcher::Event::InitApply(object) | watcher::Event::Apply(object) => {
+                kept.insert(object.name_any());
+            }
+            watcher::Event::Delete(object) => {
+                kept.remove(&object.name_any());
+            }
+            watcher::Event::Init | watcher::Event::InitDone => {}
+        }
+        kept.len()
+    });
+    assert_eq!(watches.missing(), ["configmaps: no first list yet"]);
+    watches.ready().await;
+    trigger.debounced().await;
+    let mut changed = watches.changed.subscribe();
+    while watches.section().rows[0][1] != "1" {
+        changed.changed().await.unwrap();
+    }
+    assert_eq!(watches.section().rows[0][2], "in sync");
+}
+
+#[tokio::test]
 async fn a_watch_that_may_not_list_is_missing_with_its_reason() {
     let open = Arc::new(AtomicBool::new(false));
     let server = server(open.clone(), on()).await;
@@ -105,9 +134,11 @@ async fn a_watch_that_may_not_list_is_missing_with_its_reason() {
         watches.missing(),
         ["configmaps: configmaps is forbidden (403)"]
     );
+    assert!(watches.failing_for().is_some());
     open.store(true, Ordering::Relaxed);
     watches.ready().await;
     assert_eq!(watches.section().rows[0][2], "in sync");
+    assert_eq!(watches.failing_for(), None);
 }
 
 #[tokio::test]
