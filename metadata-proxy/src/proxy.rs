@@ -101,14 +101,15 @@ async fn run(config: Config) -> Result<(), StartError> {
         () = shutdown.cancelled() => Ok(()),
     };
     if started.is_ok() {
+        // It ends by itself after SIGTERM, too.
         tokio::select! {
             () = shutdown.cancelled() => {}
-            _ = &mut server => started = Err(StartError::new("the thread that answers pods has ended")),
+            _ = &mut server => if !shutdown.is_cancelled() {
+                started = Err(StartError::new("the thread that answers pods has ended"));
+            },
         }
     }
-    if !shutdown.is_cancelled() {
-        shutdown.cancel();
-    }
+    shutdown.cancel();
     if !server.is_terminated() {
         let _ = server.await;
     }
