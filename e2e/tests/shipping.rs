@@ -80,7 +80,7 @@ fn every_workload_is_confined_watched_and_measured() -> Result<()> {
         assert_eq!(inner["privileged"], Value::Null, "{name}");
         assert_eq!(inner["capabilities"]["drop"], json!(["ALL"]), "{name}");
         let added = if is_proxy {
-            json!(["NET_ADMIN"])
+            json!(["NET_ADMIN", "SYS_NICE"])
         } else {
             Value::Null
         };
