@@ -81,8 +81,8 @@ async fn web_identity_reads_pods_tokens_and_no_more() -> Result<()> {
     );
     assert_eq!(capabilities["drop"], json!(["ALL"]));
     let named = |list: &Value| {
-        let found = list.as_array().into_iter().flatten();
-        found.filter(|one| one["name"] == "pods").cloned().next()
+        let mut found = list.as_array().into_iter().flatten();
+        found.find(|one| one["name"] == "pods").cloned()
     };
     let mount = named(&container["volumeMounts"]).context("the mount")?;
     assert_eq!(mount["readOnly"], true);
