@@ -27,6 +27,7 @@ from werkzeug.serving import make_server
 from werkzeug.wrappers import Request, Response
 
 import certificates
+import cloudwatch
 import ec2
 import elbv2
 import waf
@@ -46,6 +47,8 @@ class Launcher:
         path = environ.get("PATH_INFO", "")
         if path.startswith("/_isthmus/"):
             return self.control(Request(environ))(environ, start_response)
+        if path.startswith(cloudwatch.PATH):
+            return cloudwatch.call(self.moto, environ, start_response)
         # What takes time at AWS has happened by the time somebody looks.
         ec2.settle()
         return self.moto(environ, start_response)

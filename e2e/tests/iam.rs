@@ -21,9 +21,11 @@ const SERVICES: [(&str, &str); 8] = [
 ];
 
 /// What AWS asks for beside the operation that is called, and why.
-const IMPLIED: [(&str, &str); 3] = [
+const IMPLIED: [(&str, &str); 4] = [
     // The first load balancer of an account makes this role.
     ("ingress", "iam:createservicelinkedrole"),
+    // Alarms are made with tags.
+    ("ingress", "cloudwatch:tagresource"),
     // What AssociateWebACL does at the load balancer.
     ("ingress", "elasticloadbalancing:setwebacl"),
     // Session tags are a right of their own.

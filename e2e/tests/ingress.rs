@@ -1,5 +1,7 @@
 //! `isthmus-ingress` from an Ingress to its load balancer and back, at the emulators.
 
+#[path = "ingress/alarms.rs"]
+mod alarms;
 #[path = "ingress/certificates.rs"]
 mod certificates;
 #[path = "ingress/discovery.rs"]

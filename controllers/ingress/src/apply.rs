@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use ingress_core::{Action, Observed};
 use isthmus_core::{Action as _, Effect, ObjectRef, Ownership, Plan};
 
-use crate::aws::{Firewall, LoadBalancing};
+use crate::aws::{Alarms, Firewall, LoadBalancing};
 use crate::error::AwsError;
 use arns::Arns;
 
@@ -23,12 +23,12 @@ pub(crate) struct Applied {
 }
 
 /// Carries the active steps out, in order. When one fails, the later ones of its
-/// chain are left out and the other chains go on. `may_call` is asked before each.
+/// chain, and of the chains `<chain>/…` that follow from it, are left out and the others go on. `may_call` is asked before each.
 pub(crate) async fn apply(
     plan: &Plan<Action>,
     observed: &Observed,
     ownership: &Ownership,
-    (elb, waf): (&impl LoadBalancing, &impl Firewall),
+    aws: (&impl LoadBalancing, &impl Firewall, &impl Alarms),
     may_call: impl Fn() -> bool,
 ) -> Applied {
     let mut applied = Applied::default();
@@ -36,14 +36,15 @@ pub(crate) async fn apply(
     let mut broken: BTreeSet<&str> = BTreeSet::new();
     for step in plan.active() {
         let chain = step.action.chain.as_str();
-        if broken.contains(chain) {
+        let root = chain.split('/').next().unwrap_or(chain);
+        if broken.contains(chain) || broken.contains(root) {
             continue;
         }
         if !may_call() {
             break;
         }
         applied.calls += 1;
-        match arns.carry_out(&step.action.operation, elb, waf).await {
+        match arns.carry_out(&step.action.operation, aws).await {
             Ok(()) => {}
             Err(error) if is_in_use(&step.action, &error) => applied.in_use.push(error),
             Err(error) => {

@@ -246,7 +246,7 @@ pub(crate) struct RestArgs {
     #[arg(long)]
     pub(crate) disable_instrumented_http_client: bool,
 
-    /// Not supported yet: a ConfigMap with alarms.
+    /// A ConfigMap with alarms of CloudWatch for every load balancer: lists in the words of CloudFormation.
     #[arg(long, value_name = "NAMESPACE/NAME", default_value = "")]
     pub(crate) cloudwatch_alarms_config_map: String,
 }

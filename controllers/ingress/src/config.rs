@@ -12,7 +12,7 @@ use isthmus_core::Ownership;
 use isthmus_runtime::{CommonArgs, Problems};
 
 use crate::args::Args;
-use crate::watch::TargetPods;
+use crate::watch::{Name, TargetPods};
 use check::Check;
 use rest::without_effect;
 
@@ -33,6 +33,8 @@ pub(crate) struct Config {
     pub(crate) vpc: Option<String>,
     /// `CUSTOM_FILTERS`.
     pub(crate) instance_filters: Option<Vec<Ec2Filter>>,
+    /// `--cloudwatch-alarms-config-map`.
+    pub(crate) alarms: Option<Name>,
     /// The pods of `--target-access-mode=AWSCNI`.
     pub(crate) pods: Option<TargetPods>,
     /// What was accepted and has no effect, a line each.
@@ -70,6 +72,7 @@ pub(crate) fn config(args: &Args, common: &CommonArgs, problems: &mut Problems) 
     check.rest(args);
     let instance_filters = check.instance_filters(&args.target);
     let pods = check.target_pods(&args.target);
+    let alarms = check.alarms(&args.rest.cloudwatch_alarms_config_map);
     let certificate_tag = check.certificate_tag(&args.certificates.cert_filter_tag);
     let authorities = check.authorities(&args.certificates.cert_ca_bundle);
     let decisions = check.decisions(args);
@@ -82,6 +85,7 @@ pub(crate) fn config(args: &Args, common: &CommonArgs, problems: &mut Problems) 
         cluster_id: common.cluster_id.clone(),
         vpc: args.load_balancer.vpc_id.clone(),
         instance_filters: instance_filters.filter(|_| pods.is_none()),
+        alarms,
         pods,
         without_effect: without_effect(args),
         controller_id: args.load_balancer.controller_id.clone(),

@@ -13,7 +13,7 @@ use jiff::Timestamp;
 
 use crate::apply::{Applied, apply};
 use crate::args::Args;
-use crate::aws::{Account, Acm, Ec2, Elb, Iam, Vpc, Waf};
+use crate::aws::{Account, Acm, CloudWatch, Ec2, Elb, Iam, Vpc, Waf};
 use crate::certificates::CertificateList;
 use crate::config::{self, Config};
 use crate::decided::Decided;
@@ -44,6 +44,7 @@ pub(crate) struct IngressController {
     elb: Elb,
     account: Account,
     waf: Waf,
+    alarms: CloudWatch,
     ec2: Ec2,
     metrics: IngressMetrics,
     remembered: tokio::sync::Mutex<Remembered>,
@@ -117,11 +118,12 @@ impl Controller for IngressController {
         let trust = Trust::load(&config.authorities);
         let decisions = discover::decisions(&config, &aws.imds, &ec2).await?;
         Ok(Self {
-            stores: Stores::watch(&mut setup.watches, &setup.kube, config.pods.as_ref()),
+            stores: Stores::watch(&mut setup.watches, &setup.kube, &config),
             elb: Elb::new(&aws),
             account: Account::new(Acm::new(&aws), Iam::new(&aws), trust),
             metrics: IngressMetrics::new(&setup.metrics),
             waf: Waf::new(&aws),
+            alarms: CloudWatch::new(&aws),
             ec2,
             once: setup.controller.once,
             config,
@@ -257,8 +259,10 @@ impl IngressController {
             ownership: &self.decisions.ownership,
             vpc: &self.decisions.vpc,
             rules: self.decisions.denial.is_some(),
+            alarms: self.decisions.alarms,
         };
-        let read = memory.refresh((&self.elb, &self.waf), scope, depth).await;
+        let read = memory.refresh((&self.elb, &self.waf, &self.alarms), scope, depth);
+        let read = read.await;
         read.map_err(|error| error.run_error("observe"))
     }
 
@@ -343,7 +347,7 @@ impl IngressController {
             &decided.plan,
             observed,
             ownership,
-            (&self.elb, &self.waf),
+            (&self.elb, &self.waf, &self.alarms),
             || run.may_call(),
         );
         run.step("apply", carried_out).await

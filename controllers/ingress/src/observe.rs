@@ -11,11 +11,11 @@ mod web_acls;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use ingress_core::{Observed, is_ours};
+use ingress_core::{ALARM_MARK, ALARMS_TAG, Observed, alarm_prefix, is_ours};
 use isthmus_core::Ownership;
 use isthmus_runtime::Failure;
 
-use crate::aws::{Firewall, LoadBalancing, Result};
+use crate::aws::{Alarms, Firewall, LoadBalancing, Result};
 use crate::decided::Reliance;
 use crate::error::AwsError;
 use reader::{Outdated, Reader};
@@ -61,6 +61,8 @@ pub(crate) struct Memory {
     unread_acls: Vec<AwsError>,
     /// Whether rules of ours were seen, which may have to go.
     rules_seen: bool,
+    /// Why alarms could not be read the last time.
+    unread_alarms: Option<AwsError>,
 }
 
 #[derive(Debug, Default)]
@@ -68,6 +70,7 @@ struct Fresh {
     lists: bool,
     whole: BTreeSet<String>,
     targets: BTreeSet<String>,
+    alarms: bool,
 }
 
 /// Whose resources are read in full.
@@ -79,6 +82,9 @@ pub(crate) struct Scope<'a> {
     /// Whether there should be rules. They are read once in any case, since an
     /// earlier start may have had other flags.
     pub(crate) rules: bool,
+    /// Whether there should be alarms. Otherwise they are read where a load balancer
+    /// is marked to have some.
+    pub(crate) alarms: bool,
 }
 
 impl Memory {
@@ -93,7 +99,9 @@ impl Memory {
             ..error.failure("observe")
         };
         let acls = self.unread_acls.iter().map(|e| e.failure("observe"));
-        self.unread.iter().map(failure).chain(acls).collect()
+        let alarms = self.unread_alarms.iter().map(|e| e.failure("alarms"));
+        let unread = self.unread.iter().map(failure);
+        unread.chain(acls).chain(alarms).collect()
     }
 
     /// What could not be read, and why: no step may touch it.
@@ -137,15 +145,10 @@ impl Memory {
             .cloned()
             .collect();
         let any = !doubted.is_empty() || !targets.is_empty();
-        self.forgotten.extend(doubted);
-        for name in targets {
-            if known(&name) {
-                self.waiting.insert(name);
-            } else {
-                self.forgotten.insert(name);
-            }
-        }
-        any
+        let (known, unknown): (Vec<_>, Vec<_>) = targets.into_iter().partition(known);
+        self.forgotten.extend(doubted.into_iter().chain(unknown));
+        self.waiting.extend(known);
+        self.doubts_alarms(reliance) || any
     }
 
     /// As if that much time had passed.
@@ -161,7 +164,7 @@ impl Memory {
     /// load balancer or target group cannot, that one alone is [`Self::unread`].
     pub(crate) async fn refresh(
         &mut self,
-        (elb, waf): (&impl LoadBalancing, &impl Firewall),
+        (elb, waf, alarms): (&impl LoadBalancing, &impl Firewall, &impl Alarms),
         mut scope: Scope<'_>,
         depth: Depth,
     ) -> Result<()> {
@@ -176,6 +179,7 @@ impl Memory {
             self.rules_seen |= has_rules(&self.observed, scope.ownership);
             let outdated = |name: &str| whole.contains(name);
             self.unread_acls = web_acls::read(waf, scope, &mut self.observed, outdated).await;
+            self.read_alarms(alarms, scope).await;
         } else if self.provisioning {
             let active = reader.states(&mut self.observed).await?;
             self.waiting.extend(active);
@@ -275,6 +279,35 @@ impl Memory {
             }
         }
         Ok(())
+    }
+}
+
+impl Memory {
+    /// Alarms are read together, with the lists of load balancers. Without them
+    /// there are no steps for alarms, and everything else goes on.
+    async fn read_alarms(&mut self, alarms: &impl Alarms, scope: Scope<'_>) {
+        let mut balancers = self.observed.our_load_balancers(scope.ownership);
+        let marked = balancers.any(|(_, balancer)| balancer.tags.contains_key(ALARMS_TAG));
+        drop(balancers);
+        self.unread_alarms = None;
+        self.observed.alarms = None;
+        self.fresh.alarms = true;
+        if !scope.alarms && !marked {
+            return;
+        }
+        match alarms.alarms(&alarm_prefix(scope.ownership)).await {
+            Ok(found) => self.observed.alarms = Some(found),
+            Err(error) => self.unread_alarms = Some(error),
+        }
+    }
+
+    /// Whether steps rely on alarms that were not read in this reconcile.
+    fn doubts_alarms(&mut self, reliance: &Reliance) -> bool {
+        let mut names = reliance.whole.iter();
+        let alarm = names.find(|name| name.starts_with(ALARM_MARK));
+        let doubted = alarm.filter(|_| !self.fresh.alarms).cloned();
+        self.forgotten.extend(doubted.clone());
+        doubted.is_some()
     }
 }
 

@@ -3,11 +3,12 @@
 use ingress_core as core;
 use isthmus_core::ObjectRef;
 use isthmus_runtime::{LastingStore, Watches, watcher_config};
-use k8s_openapi::api::core::v1::{Node, Pod, PodCondition, PodStatus};
+use k8s_openapi::api::core::v1::{ConfigMap, Node, Pod, PodCondition, PodStatus};
 use k8s_openapi::api::networking::v1::{Ingress, IngressClass, IngressStatus};
 use kube::runtime::reflector::Store;
 use kube::{Api, Client};
 
+use crate::config::Config;
 use crate::routegroup::RouteGroup;
 
 /// The annotation for the class, read where `spec.ingressClassName` is not set.
@@ -25,6 +26,14 @@ pub(crate) struct Stores {
     route_groups: LastingStore<RouteGroup>,
     nodes: Store<Node>,
     pods: Option<Store<Pod>>,
+    alarms: Option<(Name, Store<ConfigMap>)>,
+}
+
+/// An object in a namespace.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Name {
+    pub(crate) namespace: String,
+    pub(crate) name: String,
 }
 
 /// Which pods are targets: `--target-cni-namespace` and `--target-cni-pod-labelselector`.
@@ -35,15 +44,23 @@ pub(crate) struct TargetPods {
 }
 
 impl Stores {
-    /// Pods are watched only where they are targets, and only those.
-    pub(crate) fn watch(watches: &mut Watches, client: &Client, pods: Option<&TargetPods>) -> Self {
-        let pods = pods.map(|pods| {
+    /// Pods are watched only where they are targets, and only those; of ConfigMaps
+    /// only the one with alarms.
+    pub(crate) fn watch(watches: &mut Watches, client: &Client, config: &Config) -> Self {
+        let alarms = config.alarms.as_ref().map(|name| {
+            let api = Api::namespaced(client.clone(), &name.namespace);
+            let only = watcher_config().fields(&format!("metadata.name={}", name.name));
+            let store = watches.add("ConfigMap", api, only, slim_config_map);
+            (name.clone(), store)
+        });
+        let pods = config.pods.as_ref().map(|pods| {
             let api = Api::namespaced(client.clone(), &pods.namespace);
             let config = watcher_config().labels(&pods.selector);
             watches.add("Pod", api, config, slim_pod)
         });
         Self {
             pods,
+            alarms,
             ingresses: watches.add(
                 "Ingress",
                 Api::all(client.clone()),
@@ -95,8 +112,28 @@ impl Stores {
                 Some(pods) => pods.state().iter().map(|object| pod(object)).collect(),
                 None => Vec::new(),
             },
+            alarms: self
+                .alarms
+                .as_ref()
+                .map(|(name, store)| alarm_source(name, store.state().first().map(AsRef::as_ref))),
             ..core::Snapshot::default()
         }
+    }
+}
+
+fn slim_config_map(object: &mut ConfigMap) {
+    object.metadata.managed_fields = None;
+    object.metadata.annotations = None;
+    object.binary_data = None;
+}
+
+fn alarm_source(name: &Name, object: Option<&ConfigMap>) -> core::AlarmSource {
+    let uid = object.and_then(|object| object.metadata.uid.clone());
+    let data = object.map(|object| object.data.clone().unwrap_or_default());
+    core::AlarmSource {
+        object: ObjectRef::new("v1", "ConfigMap", &name.namespace, &name.name)
+            .with_uid(uid.unwrap_or_default()),
+        data,
     }
 }
 

@@ -102,12 +102,17 @@ impl AwsError {
                      <Message>{message}</Message></Error><RequestId>{id}</RequestId></ErrorResponse>"
                 )
             }
-            Protocol::Json => {
+            Protocol::Json | Protocol::Cbor => {
                 serde_json::json!({"__type": self.code, "message": self.message}).to_string()
             }
         };
+        let body = match protocol {
+            Protocol::Cbor => cbor(&[("__type", &self.code), ("message", &self.message)]),
+            _ => body.into_bytes(),
+        };
         let kind = match protocol {
             Protocol::Json => "application/x-amz-json-1.1",
+            Protocol::Cbor => "application/cbor",
             _ => "text/xml",
         };
         let mut response = Response::new(Body::whole(body));
@@ -116,6 +121,22 @@ impl AwsError {
         response
             .headers_mut()
             .insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+        if protocol == Protocol::Cbor {
+            let version = HeaderValue::from_static("rpc-v2-cbor");
+            response.headers_mut().insert("smithy-protocol", version);
+        }
         response
     }
+}
+
+/// A map of texts in CBOR, each with a length of two bytes.
+fn cbor(fields: &[(&str, &str)]) -> Vec<u8> {
+    let mut bytes = vec![0xa0 | u8::try_from(fields.len()).unwrap_or_default()];
+    for text in fields.iter().flat_map(|(name, value)| [name, value]) {
+        let length = u16::try_from(text.len()).unwrap_or(u16::MAX);
+        bytes.push(0x79);
+        bytes.extend(length.to_be_bytes());
+        bytes.extend(&text.as_bytes()[..usize::from(length)]);
+    }
+    bytes
 }

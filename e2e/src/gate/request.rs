@@ -19,6 +19,8 @@ pub(super) enum Protocol {
     Json,
     /// Paths and XML bodies.
     RestXml,
+    /// `/service/<name>/operation/<action>` and a CBOR body, whose fields are not read.
+    Cbor,
 }
 
 impl Protocol {
@@ -26,6 +28,7 @@ impl Protocol {
         match service {
             "ec2" => Self::Ec2,
             "route53" => Self::RestXml,
+            "monitoring" => Self::Cbor,
             "acm" | "wafv2" | "tagging" | "secretsmanager" | "dynamodb" => Self::Json,
             _ => Self::Query,
         }
@@ -59,6 +62,10 @@ impl Asked {
             Protocol::Query | Protocol::Ec2 => form(uri, body),
             Protocol::Json => json(text("x-amz-target").unwrap_or_default(), body),
             Protocol::RestXml => rest(method, uri, body),
+            Protocol::Cbor => {
+                let action = uri.path().rsplit('/').next().unwrap_or_default();
+                (action.to_owned(), BTreeMap::new())
+            }
         };
         Self {
             action: match params.get("DryRun").map(String::as_str) {

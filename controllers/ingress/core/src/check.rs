@@ -1,6 +1,6 @@
 //! The brakes: which removals of a plan are withheld.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use isthmus_core::{Action as _, Effect, ObjectRef, Plan, RemovalLimit, Withheld};
 
@@ -47,6 +47,10 @@ pub fn check(
     if let Some(why) = too_many(plan, "certificates", certificates, limit, is_certificate) {
         said.extend(withhold(plan, &why, is_certificate));
     }
+    let alarms = observed.alarms.as_ref().map_or(0, BTreeMap::len);
+    if let Some(why) = too_many(plan, "alarms", alarms, limit, is_alarm) {
+        said.extend(withhold(plan, &why, is_alarm));
+    }
     said.extend(targets(plan, limit));
     said
 }
@@ -75,12 +79,19 @@ fn is_certificate(action: &Action) -> bool {
     matches!(action.operation, Operation::Detach { .. })
 }
 
+fn is_alarm(action: &Action) -> bool {
+    matches!(
+        action.operation,
+        Operation::DeleteAlarm { counts: true, .. }
+    )
+}
+
 fn is_target(action: &Action) -> bool {
     matches!(action.operation, Operation::Deregister { .. })
 }
 
 fn goes_with_load_balancer(action: &Action) -> bool {
-    !is_certificate(action) && !is_target(action)
+    !is_certificate(action) && !is_target(action) && !is_alarm(action)
 }
 
 /// How many load balancers and attached certificates are managed.

@@ -33,6 +33,8 @@ pub struct Config {
     pub redirect_http: bool,
     /// `--deny-internal-domains` with its flags.
     pub denial: Option<Denial>,
+    /// Whether `--cloudwatch-alarms-config-map` is given.
+    pub alarms: bool,
     /// The flags `--nlb-*`.
     pub network_load_balancers: NetworkLoadBalancers,
     /// Where load balancers send requests.

@@ -12,6 +12,7 @@
 //! * [`status()`]: what each Ingress is told.
 
 mod action;
+mod alarm;
 mod annotations;
 mod arn;
 mod certificate;
@@ -45,6 +46,9 @@ mod web_acl;
 pub use action::{
     Action, DefaultAction, ListenerSpec, NewLoadBalancer, Operation, Resource, RuleSpec,
 };
+pub use alarm::{
+    ALARM_MARK, Alarm, AlarmSource, DesiredAlarms, Dimension, Threshold, alarm_prefix,
+};
 pub use annotations::{Defaults, Settings, annotation_reference, settings};
 pub use arn::Arn;
 pub use certificate::{Certificate, CertificateIndex, MIN_LIFE_LEFT};
@@ -73,7 +77,7 @@ pub use settings::{
 };
 pub use snapshot::{INGRESS, Ingress, Node, Pod, ROUTE_GROUP, Snapshot, StatusEntry};
 pub use status::{StatusChange, Statuses, status};
-pub use tags::{ROUTE_GROUPS, UNUSED_SINCE, WEB_ACL_TAG, certificate_tag};
+pub use tags::{ALARMS_TAG, ROUTE_GROUPS, UNUSED_SINCE, WEB_ACL_TAG, certificate_tag};
 pub use target_set::{TargetType, Targets};
 pub use targets::{NodeSelector, WrongSelector};
 pub use web_acl::{WebAcl, WebAclChoice, WrongWebAcl};

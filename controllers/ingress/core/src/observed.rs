@@ -6,8 +6,8 @@ use isthmus_core::Ownership;
 use jiff::Timestamp;
 
 use crate::{
-    Arn, FixedResponse, HealthCheck, Protocol, SslPolicy, TargetType, UNUSED_SINCE, WEB_ACL_TAG,
-    WebAcl, certificate_tag,
+    Alarm, Arn, FixedResponse, HealthCheck, Protocol, SslPolicy, TargetType, UNUSED_SINCE,
+    WEB_ACL_TAG, WebAcl, certificate_tag,
 };
 
 /// What was read of ELBv2.
@@ -20,6 +20,8 @@ pub struct Observed {
     pub load_balancers: BTreeMap<String, LoadBalancer>,
     /// By name.
     pub target_groups: BTreeMap<String, TargetGroup>,
+    /// Our alarms by name; `None` where they are not of interest or could not be read.
+    pub alarms: Option<BTreeMap<String, Alarm>>,
 }
 
 /// A load balancer's state.

@@ -2,6 +2,7 @@
 
 use isthmus_core::{AnnotationError, ObjectRef, Rejection};
 
+pub(crate) const INVALID_ALARM: &str = "InvalidAlarm";
 pub(crate) const INVALID_ANNOTATION: &str = "InvalidAnnotation";
 pub(crate) const NO_CERTIFICATE: &str = "NoCertificate";
 pub(crate) const TOO_MANY_CERTIFICATES: &str = "TooManyCertificates";

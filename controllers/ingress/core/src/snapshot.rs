@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use isthmus_core::ObjectRef;
 
-use crate::{Certificate, IngressClass, Network, SslPolicy};
+use crate::{AlarmSource, Certificate, IngressClass, Network, SslPolicy};
 
 /// Everything that [`desired()`](crate::desired()) looks at. The order of the lists means nothing.
 #[derive(Clone, Debug, Default)]
@@ -19,6 +19,8 @@ pub struct Snapshot {
     pub nodes: Vec<Node>,
     /// The running instances that `CUSTOM_FILTERS` selects, if it is set.
     pub instances: Option<BTreeSet<String>>,
+    /// `--cloudwatch-alarms-config-map`, if it is given.
+    pub alarms: Option<AlarmSource>,
     /// The pods of `--target-cni-namespace` and `--target-cni-pod-labelselector`.
     pub pods: Vec<Pod>,
     /// The account's certificates, blacklisted ones included.

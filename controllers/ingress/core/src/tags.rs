@@ -12,6 +12,9 @@ pub const UNUSED_SINCE: &str = "isthmus.dev/unused-since";
 /// after a restart that cannot read any, their definition having been deleted.
 pub const ROUTE_GROUPS: &str = "isthmus.dev/route-groups";
 
+/// On a load balancer that has alarms, or is about to get them.
+pub const ALARMS_TAG: &str = "isthmus.dev/alarms";
+
 /// On a load balancer, the ARN of the web ACL that it was given here: what someone
 /// else gave it is not taken away.
 pub const WEB_ACL_TAG: &str = "isthmus.dev/web-acl";

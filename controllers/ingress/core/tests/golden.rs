@@ -32,6 +32,8 @@ struct Aws {
     drift: Drift,
     /// The instances that `CUSTOM_FILTERS` selects.
     instances: Option<BTreeSet<String>>,
+    /// Whether alarms are of interest and could be read.
+    alarms_read: bool,
     /// Subnets that are not there.
     no_subnets: bool,
     /// RouteGroups could be read when AWS was in line with `before.yaml`, and not now.
@@ -129,6 +131,8 @@ struct Drift {
     /// A rule of someone else on every listener, and its priority.
     foreign_rule: Option<u32>,
     without_rules: bool,
+    /// The threshold that someone gave every alarm.
+    alarm_threshold: Option<f64>,
     without_web_acl: bool,
     provisioning: bool,
     failed: bool,
@@ -208,6 +212,7 @@ fn run(case: &Path, order: Order) -> String {
     let ago = |minutes| now - SignedDuration::from_mins(minutes);
     let mut config = config();
     let mut world = World::default();
+    world.observed.alarms = aws.alarms_read.then(BTreeMap::new);
     let mut told = BTreeMap::new();
     if let Some(before) = read("before.yaml") {
         let mut snapshot = cluster::read(&before, &mut config);
@@ -320,6 +325,11 @@ fn drift(observed: &mut Observed, drift: &Drift) {
         }
         if drift.failed {
             balancer.state = State::Failed;
+        }
+    }
+    for alarm in observed.alarms.iter_mut().flat_map(|a| a.values_mut()) {
+        if let Some(threshold) = drift.alarm_threshold {
+            alarm.threshold = Threshold(threshold);
         }
     }
     let serving: BTreeSet<Arn> = observed

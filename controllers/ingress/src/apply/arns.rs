@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use ingress_core::{Arn, DefaultAction, ListenerSpec, Observed, Operation, Resource, is_ours};
 use isthmus_core::{ErrorClass, Ownership};
 
-use crate::aws::{Firewall, LoadBalancing, Result, Wiring};
+use crate::aws::{Alarms, Firewall, LoadBalancing, Result, Wiring};
 use crate::error::AwsError;
 
 /// The ARNs behind the names of a plan: of what was observed with our marks, and
@@ -86,11 +86,23 @@ impl Arns {
     pub(super) async fn carry_out(
         &mut self,
         operation: &Operation,
-        elb: &impl LoadBalancing,
-        waf: &impl Firewall,
+        (elb, waf, alarms): (&impl LoadBalancing, &impl Firewall, &impl Alarms),
     ) -> Result<()> {
         use Operation as Op;
         match operation {
+            Op::PutAlarm {
+                name,
+                load_balancer,
+                target_group,
+                alarm,
+                tags,
+                is_new,
+            } => {
+                let alarm = alarm.of(self.balancer(load_balancer)?, self.group(target_group)?);
+                let tags = is_new.then_some(tags);
+                alarms.put_alarm(name, &alarm, tags).await
+            }
+            Op::DeleteAlarm { name, .. } => alarms.delete_alarm(name).await,
             Op::Associate {
                 load_balancer,
                 web_acl,

@@ -53,7 +53,7 @@ async fn carry_out(plan: &Plan<Action>, elb: &FakeElb, calls: usize) -> Applied 
     let left = Cell::new(calls);
     let may_call = || left.replace(left.get().saturating_sub(1)) > 0;
     let observed = elb.there.borrow().clone();
-    apply(plan, &observed, &ownership(), (elb, elb), may_call).await
+    apply(plan, &observed, &ownership(), (elb, elb, elb), may_call).await
 }
 
 #[tokio::test]

@@ -5,14 +5,15 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use ingress_core::{
-    Arn, DesiredTargetGroup, Health, HealthCheck, Listener, ListenerAction, LoadBalancer,
+    Alarm, Arn, DesiredTargetGroup, Health, HealthCheck, Listener, ListenerAction, LoadBalancer,
     NewLoadBalancer, Observed, Rule, RuleSpec, State, TargetGroup, WebAcl,
 };
 use isthmus_core::ErrorClass;
 use jiff::Timestamp;
 
 use super::{
-    Firewall, Listed, Listeners, LoadBalancers, Result, Rules, Tagging, Tags, TargetGroups, Wiring,
+    Alarms, Firewall, Listed, Listeners, LoadBalancers, Result, Rules, Tagging, Tags, TargetGroups,
+    Wiring,
 };
 use crate::error::AwsError;
 
@@ -282,6 +283,21 @@ impl Firewall for FakeElb {
         self.call("DisassociateWebACL", balancer)?;
         self.balancer(balancer, |b| b.has_web_acl = false);
         Ok(())
+    }
+}
+
+impl Alarms for FakeElb {
+    async fn alarms(&self, _: &str) -> Result<BTreeMap<String, Alarm>> {
+        self.call("DescribeAlarms", &Arn::new(NONE))?;
+        Ok(self.there.borrow().alarms.clone().unwrap_or_default())
+    }
+
+    async fn put_alarm(&self, name: &str, _: &Alarm, _: Option<&Tags>) -> Result<()> {
+        self.call("PutMetricAlarm", &Arn::new(name))
+    }
+
+    async fn delete_alarm(&self, name: &str) -> Result<()> {
+        self.call("DeleteAlarms", &Arn::new(name))
     }
 }
 

@@ -88,3 +88,21 @@ impl WafLimits {
         }
     }
 }
+
+/// Below [the rates of CloudWatch]: `DescribeAlarms` 9 a second, `PutMetricAlarm` and
+/// `DeleteAlarms` 3.
+///
+/// [the rates of CloudWatch]: https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/cloudwatch_limits.html
+pub(super) struct AlarmLimits {
+    pub(super) read: Bucket,
+    pub(super) change: Bucket,
+}
+
+impl AlarmLimits {
+    pub(super) fn new() -> Self {
+        Self {
+            read: Bucket::new(Duration::from_millis(250), 4),
+            change: Bucket::new(Duration::from_millis(500), 3),
+        }
+    }
+}

@@ -3,6 +3,7 @@
 
 mod account;
 mod acm;
+mod alarms;
 mod ec2;
 mod elb;
 #[cfg(test)]
@@ -15,13 +16,14 @@ mod waf;
 use std::collections::{BTreeMap, BTreeSet};
 
 use ingress_core::{
-    Arn, Certificate, DesiredTargetGroup, Health, HealthCheck, Listener, ListenerSpec,
+    Alarm, Arn, Certificate, DesiredTargetGroup, Health, HealthCheck, Listener, ListenerSpec,
     LoadBalancer, Network, NewLoadBalancer, Rule, RuleSpec, TargetGroup, WebAcl,
 };
 use isthmus_core::Ownership;
 
 pub(crate) use account::Account;
 pub(crate) use acm::Acm;
+pub(crate) use alarms::CloudWatch;
 pub(crate) use ec2::Ec2;
 pub(crate) use elb::Elb;
 pub(crate) use iam::Iam;
@@ -145,4 +147,13 @@ pub(crate) trait Vpc {
     async fn network(&self, vpc: &str, ownership: &Ownership) -> Result<Network>;
     /// The id in the tag `kubernetes.io/cluster/<id>` of an instance.
     async fn cluster_of(&self, instance: &str) -> Result<Option<String>>;
+}
+
+/// Alarms.
+pub(crate) trait Alarms {
+    /// Those whose names begin like this, by name.
+    async fn alarms(&self, prefix: &str) -> Result<BTreeMap<String, Alarm>>;
+    /// Makes an alarm, or replaces all of it but its tags.
+    async fn put_alarm(&self, name: &str, alarm: &Alarm, tags: Option<&Tags>) -> Result<()>;
+    async fn delete_alarm(&self, name: &str) -> Result<()>;
 }

@@ -53,6 +53,7 @@ impl Check<'_> {
             ssl_policy: ssl_policy?,
             redirect_http: balancer.redirect_http_to_https,
             denial,
+            alarms: !args.rest.cloudwatch_alarms_config_map.is_empty(),
             network_load_balancers,
             target,
             nodes: nodes?,

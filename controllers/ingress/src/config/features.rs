@@ -7,7 +7,7 @@ use ingress_core::{
 
 use super::check::Check;
 use crate::args::{Args, DenialArgs, NlbArgs, TargetArgs};
-use crate::watch::TargetPods;
+use crate::watch::{Name, TargetPods};
 
 impl Check<'_> {
     /// What an Ingress gets where it does not say.
@@ -99,6 +99,28 @@ impl Check<'_> {
             self.0.push(FLAG, wrong, allowed);
         }
         filters.ok()
+    }
+
+    /// The ConfigMap with alarms.
+    pub(super) fn alarms(&mut self, text: &str) -> Option<Name> {
+        if text.is_empty() {
+            return None;
+        }
+        let legal = |part: &str| {
+            let inner = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-.".contains(&b);
+            (1..=253).contains(&part.len()) && part.bytes().all(inner)
+        };
+        match text.split_once('/') {
+            Some((namespace, name)) if legal(namespace) && legal(name) => Some(Name {
+                namespace: namespace.to_owned(),
+                name: name.to_owned(),
+            }),
+            _ => {
+                let flag = "cloudwatch-alarms-config-map";
+                self.0.push(flag, text, "namespace/name of a ConfigMap");
+                None
+            }
+        }
     }
 
     /// The pods of AWSCNI.

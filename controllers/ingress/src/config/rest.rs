@@ -12,11 +12,6 @@ impl Check<'_> {
             self.0
                 .push("creation-timeout", args.rest.creation_timeout, "1m or more");
         }
-        let alarms = &args.rest.cloudwatch_alarms_config_map;
-        if !alarms.is_empty() {
-            let what = format_args!("{alarms:?} is not supported yet; allowed: nothing");
-            self.0.say("cloudwatch-alarms-config-map", what);
-        }
         let server = &args.rest.api_server_base_url;
         if !server.is_empty() {
             let what =

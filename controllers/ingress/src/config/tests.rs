@@ -128,6 +128,7 @@ fn every_wrong_flag_is_named() {
         ("deny-internal-domains-response-status-code", "301"),
         ("deny-internal-domains-response-content-type", "text/xml"),
         ("custom-filters", "worker"),
+        ("cloudwatch-alarms-config-map", "alarms"),
         ("aws-waf-web-acl-id", "5f2f1f7d-4f0a-4b1e-9c5e-0123456789ab"),
         ("cluster-id", ""),
     ] {
@@ -146,10 +147,7 @@ fn every_wrong_flag_is_named() {
 
 #[test]
 fn what_is_not_built_yet_is_not_pretended() {
-    for (flag, value) in [
-        ("api-server-base-url", "http://127.0.0.1:8001"),
-        ("cloudwatch-alarms-config-map", "kube-system/alarms"),
-    ] {
+    for (flag, value) in [("api-server-base-url", "http://127.0.0.1:8001")] {
         let problems = read(&[&format!("--{flag}={value}")]).unwrap_err();
         assert_eq!(problems.len(), 1, "{problems:?}");
         let said = format!("--{flag}: {value:?} is not supported yet; allowed: ");
@@ -183,6 +181,7 @@ fn network_load_balancers_denial_and_web_acl() {
     assert!(nlb.http && nlb.cross_zone);
     assert_eq!(nlb.zone_affinity.as_str(), "availability_zone_affinity");
     assert_eq!(decisions.target.nlb_threshold, 4);
+    assert!(!decisions.alarms && config.alarms.is_none());
     assert_eq!(decisions.target.nlb_http_port, Some(9998));
     assert_eq!(decisions.target.alb_http_port, Some(9997));
     let denial = decisions.denial.unwrap();

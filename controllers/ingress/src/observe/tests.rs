@@ -66,9 +66,10 @@ async fn refresh(memory: &mut Memory, elb: &FakeElb, depth: Depth) -> Result<()>
         ownership: &ownership,
         vpc: VPC,
         rules: false,
+        alarms: false,
     };
     memory.begin();
-    memory.refresh((elb, elb), scope, depth).await
+    memory.refresh((elb, elb, elb), scope, depth).await
 }
 
 #[tokio::test]
@@ -246,9 +247,10 @@ async fn what_a_step_relies_on_is_read_before_it() {
         ownership: &scope_of,
         vpc: VPC,
         rules: false,
+        alarms: false,
     };
     memory
-        .refresh((&elb, &elb), scope, Depth::Forgotten)
+        .refresh((&elb, &elb, &elb), scope, Depth::Forgotten)
         .await
         .unwrap();
     let calls = elb.said();

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use isthmus_core::Effect;
 
-use crate::{Arn, DesiredTargetGroup, HealthCheck, WebAcl};
+use crate::{Alarm, Arn, DesiredTargetGroup, HealthCheck, WebAcl};
 
 pub use spec::{DefaultAction, ListenerSpec, NewLoadBalancer, Resource, RuleSpec};
 
@@ -126,6 +126,28 @@ pub enum Operation {
         /// The load balancer's name.
         load_balancer: String,
     },
+    /// Make or replace an alarm.
+    PutAlarm {
+        /// Its name.
+        name: String,
+        /// What it watches.
+        load_balancer: String,
+        /// And the target group of it.
+        target_group: String,
+        /// How.
+        alarm: Alarm,
+        /// Its tags; written only when it is made.
+        tags: BTreeMap<String, String>,
+        /// Whether there is none yet.
+        is_new: bool,
+    },
+    /// Delete an alarm.
+    DeleteAlarm {
+        /// Its name.
+        name: String,
+        /// Whether its load balancer stays, so that it counts as a removal.
+        counts: bool,
+    },
     /// Add a certificate for clients with SNI.
     Attach {
         /// The load balancer's name.
@@ -166,6 +188,7 @@ impl isthmus_core::Action for Action {
             | Op::CreateListener(_)
             | Op::CreateRule(_)
             | Op::Associate { .. }
+            | Op::PutAlarm { is_new: true, .. }
             | Op::Attach { .. } => Effect::Add,
             Op::SetHealthCheck { .. }
             | Op::SetTargetGroupAttributes { .. }
@@ -174,6 +197,7 @@ impl isthmus_core::Action for Action {
             | Op::SetSubnets { .. }
             | Op::SetListener(_)
             | Op::SetRule(_)
+            | Op::PutAlarm { is_new: false, .. }
             | Op::AddTags { .. }
             | Op::RemoveTags { .. } => Effect::Change,
             Op::DeleteTargetGroup { .. }
@@ -182,6 +206,7 @@ impl isthmus_core::Action for Action {
             | Op::DeleteListener { .. }
             | Op::DeleteRule { .. }
             | Op::Disassociate { .. }
+            | Op::DeleteAlarm { .. }
             | Op::Detach { .. } => Effect::Remove,
         }
     }
@@ -202,6 +227,7 @@ impl isthmus_core::Action for Action {
             Op::CreateListener(_) | Op::SetListener(_) | Op::DeleteListener { .. } => "listener",
             Op::CreateRule(_) | Op::SetRule(_) | Op::DeleteRule { .. } => "rule",
             Op::Associate { .. } | Op::Disassociate { .. } => "web-acl",
+            Op::PutAlarm { .. } | Op::DeleteAlarm { .. } => "alarm",
             Op::Attach { .. } | Op::Detach { .. } => "certificate",
             Op::AddTags { .. } | Op::RemoveTags { .. } => "tag",
         }
@@ -223,6 +249,7 @@ impl isthmus_core::Action for Action {
             | Op::Associate { load_balancer, .. }
             | Op::Disassociate { load_balancer }
             | Op::DeleteLoadBalancer { load_balancer } => load_balancer.clone(),
+            Op::PutAlarm { name, .. } | Op::DeleteAlarm { name, .. } => name.clone(),
             Op::CreateRule(rule) | Op::SetRule(rule) => {
                 format!("{}:{}/{}", rule.load_balancer, rule.port, rule.priority)
             }
@@ -252,6 +279,7 @@ impl isthmus_core::Action for Action {
     fn removes(&self) -> usize {
         match &self.operation {
             Operation::DeleteLoadBalancer { .. } | Operation::Detach { .. } => 1,
+            Operation::DeleteAlarm { counts, .. } => usize::from(*counts),
             Operation::Deregister { targets, .. } => targets.len(),
             _ => 0,
         }

@@ -53,6 +53,7 @@ impl fmt::Display for Action {
             Op::CreateListener(spec) | Op::SetListener(spec) => spec.fmt(f),
             Op::CreateRule(rule) | Op::SetRule(rule) => rule.fmt(f),
             Op::Associate { web_acl, .. } => web_acl.fmt(f),
+            Op::PutAlarm { alarm, .. } => alarm.fmt(f),
             Op::Attach { certificate, .. } | Op::Detach { certificate, .. } => {
                 f.write_str(certificate.as_str())
             }
@@ -62,6 +63,7 @@ impl fmt::Display for Action {
             | Op::DeleteLoadBalancer { .. }
             | Op::DeleteListener { .. }
             | Op::DeleteRule { .. }
+            | Op::DeleteAlarm { .. }
             | Op::Disassociate { .. } => Ok(()),
         }
     }

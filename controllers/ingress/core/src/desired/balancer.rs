@@ -27,6 +27,9 @@ pub(super) fn load_balancer(
     if slot.members.iter().any(|m| m.object.kind == ROUTE_GROUP) {
         marks.insert(ROUTE_GROUPS.to_owned(), "true".to_owned());
     }
+    if config.alarms {
+        marks.insert(tags::ALARMS_TAG.to_owned(), "true".to_owned());
+    }
     let is_alb = key.kind == LoadBalancerType::Application;
     let balancer = DesiredLoadBalancer {
         kind: key.kind,

@@ -10,10 +10,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use isthmus_core::{ObjectRef, Rejection};
 use jiff::Timestamp;
 
+use crate::alarm::parse;
 use crate::{
-    Arn, Bounds, CertificateIndex, Config, Denial, HealthCheck, Ingress, IpAddressType,
-    LoadBalancerType, Protocol, Scheme, Slot, Snapshot, SslPolicy, StatusEntry, TargetType,
-    Targets, WebAcl, place,
+    Arn, Bounds, CertificateIndex, Config, Denial, DesiredAlarms, HealthCheck, Ingress,
+    IpAddressType, LoadBalancerType, Protocol, Scheme, Slot, Snapshot, SslPolicy, StatusEntry,
+    TargetType, Targets, WebAcl, place,
 };
 use ask::{Asked, Circumstances, ask, too_many_certificates};
 use balancer::load_balancer;
@@ -31,6 +32,8 @@ pub struct Desired {
     pub route_groups_absent: bool,
     /// What takes traffic.
     pub targets: Targets,
+    /// The alarms of each load balancer.
+    pub alarms: DesiredAlarms,
 }
 
 /// A load balancer as it should be.
@@ -213,6 +216,13 @@ pub fn desired(snapshot: &Snapshot, config: &Config, now: Timestamp) -> (Desired
             (name, balancer)
         })
         .collect();
+    let alarms = match &snapshot.alarms {
+        Some(source) => parse(source, &mut rejections),
+        None => DesiredAlarms {
+            complete: true,
+            ..DesiredAlarms::default()
+        },
+    };
     rejections.sort();
     let desired = Desired {
         load_balancers,
@@ -224,6 +234,7 @@ pub fn desired(snapshot: &Snapshot, config: &Config, now: Timestamp) -> (Desired
             .collect(),
         route_groups_absent: snapshot.route_groups_absent,
         targets: Targets::new(snapshot, config),
+        alarms,
     };
     (desired, rejections)
 }

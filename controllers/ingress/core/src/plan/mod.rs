@@ -1,5 +1,6 @@
 //! The steps from what there is to what there should be.
 
+mod alarms;
 mod certificates;
 mod listeners;
 mod load_balancer;
@@ -57,6 +58,7 @@ pub fn plan(desired: &Desired, observed: &Observed, config: &Config, now: Timest
         }
     }
     planner.clean_target_groups();
+    planner.alarms();
     planner.out
 }
 

@@ -23,6 +23,7 @@ pub(crate) fn read(yaml: &str, config: &mut Config) -> Snapshot {
             }
             "Node" => snapshot.nodes.push(node(&value)),
             "Pod" => snapshot.pods.push(pod(&value)),
+            "ConfigMap" => snapshot.alarms = Some(alarms(&value)),
             "Flags" => flags(&value, config),
             other => panic!("what is a {other:?}?"),
         }
@@ -106,6 +107,15 @@ fn node(value: &Value) -> Node {
     }
 }
 
+fn alarms(value: &Value) -> AlarmSource {
+    let metadata = &value["metadata"];
+    let (namespace, name) = (text(&metadata["namespace"]), text(&metadata["name"]));
+    AlarmSource {
+        object: ObjectRef::new("v1", "ConfigMap", namespace, name),
+        data: value["data"].as_mapping().map(|_| map(&value["data"])),
+    }
+}
+
 fn pod(value: &Value) -> Pod {
     let mut conditions = list(&value["status"]["conditions"]);
     let ready = conditions.any(|c| text(&c["type"]) == "Ready" && text(&c["status"]) == "True");
@@ -144,6 +154,7 @@ fn flags(value: &Value, config: &mut Config) {
             "aws-waf-web-acl-id" => {
                 config.defaults.web_acl = Some(text(value).parse().expect("a web ACL"));
             }
+            "cloudwatch-alarms-config-map" => config.alarms = true,
             "nlb-http-enabled" => {
                 config.network_load_balancers.http = value.as_bool().expect("a bool");
             }

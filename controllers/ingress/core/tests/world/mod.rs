@@ -34,6 +34,7 @@ pub(crate) fn config() -> Config {
         ssl_policy: "ELBSecurityPolicy-2016-08".parse().expect("a policy"),
         redirect_http: false,
         denial: None,
+        alarms: false,
         network_load_balancers: NetworkLoadBalancers::default(),
         target: TargetConfig {
             port: 9999,
@@ -244,6 +245,24 @@ impl World {
             }
             Operation::RemoveTags { resource, keys } => {
                 self.tags(resource).retain(|key, _| !keys.contains(key));
+            }
+            Operation::PutAlarm {
+                name,
+                load_balancer,
+                target_group,
+                alarm,
+                ..
+            } => {
+                let balancer = self.balancer(load_balancer);
+                assert!(balancer.tags.contains_key(ALARMS_TAG), "untold alarm");
+                let balancer = balancer.arn.clone();
+                let alarm = alarm.of(&balancer, &self.group(target_group).arn);
+                let alarms = self.observed.alarms.get_or_insert_default();
+                alarms.insert(name.clone(), alarm);
+            }
+            Operation::DeleteAlarm { name, .. } => {
+                let alarms = self.observed.alarms.get_or_insert_default();
+                assert!(alarms.remove(name).is_some(), "ResourceNotFound");
             }
             Operation::Associate { load_balancer, .. } => {
                 let balancer = self.balancer(load_balancer);
