@@ -2,7 +2,8 @@
 //! `cargo bench -p isthmus-e2e --bench ingress`, about ten minutes, most of which
 //! it watches a controller at rest.
 //!
-//! 500 Ingresses over 20 load balancers: the calls of the first sync, of a restart
+//! 500 Ingresses over 20 load balancers with rules, a web ACL, alarms and two target
+//! groups each: the calls of the first sync, of a restart
 //! and of a resync. Then one Ingress after the other: from its creation to the
 //! first write to Elastic Load Balancing, and from when AWS calls the load balancer
 //! active to the status.
@@ -11,6 +12,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
+use aws_sdk_wafv2::types as waf;
 use isthmus_e2e::{Call, Certificate, EmulatorSettings, Process, Testbed, World};
 use k8s_openapi::api::networking::v1::Ingress;
 use kube::Api;
@@ -80,6 +82,38 @@ async fn until_told(testbed: &Testbed, process: &Process, count: usize) -> Resul
     Ok(())
 }
 
+/// A web ACL, whose ARN it gives, and a ConfigMap with two alarms.
+async fn everything(testbed: &Testbed) -> Result<String> {
+    let alarm = |name: &str| {
+        json!({
+            "AlarmName": name, "MetricName": name, "Statistic": "Sum", "Period": 60,
+            "EvaluationPeriods": 1, "ComparisonOperator": "GreaterThanThreshold", "Threshold": 1,
+        })
+    };
+    let alarms = json!([alarm("HTTPCode_ELB_5XX_Count"), alarm("UnHealthyHostCount")]);
+    let object = json!({
+        "apiVersion": "v1", "kind": "ConfigMap",
+        "metadata": {"namespace": "default", "name": "alarms"},
+        "data": {"alarms": alarms.to_string()},
+    });
+    testbed.apply_yaml(&object.to_string()).await?;
+    let visible = waf::VisibilityConfig::builder()
+        .sampled_requests_enabled(false)
+        .cloud_watch_metrics_enabled(false)
+        .metric_name("web");
+    let allow = waf::AllowAction::builder().build();
+    let made = aws_sdk_wafv2::Client::new(testbed.sdk())
+        .create_web_acl()
+        .name("web")
+        .scope(waf::Scope::Regional)
+        .default_action(waf::DefaultAction::builder().allow(allow).build())
+        .visibility_config(visible.build()?)
+        .send()
+        .await?;
+    let arn = made.summary().and_then(waf::WebAclSummary::arn);
+    Ok(arn.context("a web ACL")?.to_owned())
+}
+
 async fn at_rest() -> Result<()> {
     let testbed = Testbed::acquire().await?;
     World::create(&testbed).await?;
@@ -93,9 +127,18 @@ async fn at_rest() -> Result<()> {
     testbed
         .apply_yaml(&(0..INGRESSES).map(one).collect::<String>())
         .await?;
-    println!("\n{INGRESSES} Ingresses over {BALANCERS} load balancers");
+    println!("\n{INGRESSES} Ingresses over {BALANCERS} load balancers, with every feature");
 
-    let args = [CLUSTER, "--max-certs-alb=1"];
+    let acl = everything(&testbed).await?;
+    let acl = format!("--aws-waf-web-acl-id={acl}");
+    let args = [
+        CLUSTER,
+        "--max-certs-alb=1",
+        "--deny-internal-domains",
+        "--alb-http-target-port=9998",
+        "--cloudwatch-alarms-config-map=default/alarms",
+        &acl,
+    ];
     testbed.gate.clear();
     let start = Instant::now();
     let process = testbed.spawn(BINARY, &args).await?;

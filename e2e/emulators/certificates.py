@@ -10,6 +10,8 @@ from moto.core.responses import ActionResult
 from moto.elbv2.models import elbv2_backends
 from moto.iam.responses import IamResponse
 
+from settings import SETTINGS
+
 #: What a list without a filter for key types contains.
 DEFAULT_KEY_TYPES = ("RSA_1024", "RSA_2048")
 PAGE = 1000
@@ -29,6 +31,9 @@ def correct() -> None:
         IamResponse.upload_server_certificate
     )
     IamResponse.list_server_certificate_tags = _list_tags
+    IamResponse.list_server_certificates = _in_pages(
+        IamResponse.list_server_certificates
+    )
 
 
 def _with_tags(moto_upload):
@@ -60,7 +65,7 @@ def _list(self: AWSCertificateManagerResponse) -> ActionResult:
         for bundle in self.acm_backend.list_certificates(statuses, includes)
     ]
     start = int(self._get_param("NextToken") or 0)
-    end = start + int(self._get_param("MaxItems") or PAGE)
+    end = start + int(SETTINGS.list_page_size or self._get_param("MaxItems") or PAGE)
     result = {"CertificateSummaryList": found[start:end]}
     if end < len(found):
         result["NextToken"] = str(end)
@@ -115,6 +120,20 @@ def _with_expiration(moto_answer):
             body = self.backend.get_server_certificate(name).cert_body
             end = x509.load_pem_x509_certificate(body.encode()).not_valid_after_utc
             metadata["Expiration"] = end.strftime("%Y-%m-%dT%H:%M:%SZ")
+        return ActionResult(result)
+
+    return answer
+
+
+def _in_pages(whole_list):
+    def answer(self: IamResponse) -> ActionResult:
+        found = _metadata(whole_list(self).result)
+        start = int(self._get_param("Marker") or 0)
+        size = int(SETTINGS.list_page_size or self._get_param("MaxItems") or PAGE)
+        result = {"ServerCertificateMetadataList": found[start : start + size]}
+        result["IsTruncated"] = start + size < len(found)
+        if result["IsTruncated"]:
+            result["Marker"] = str(start + size)
         return ActionResult(result)
 
     return answer

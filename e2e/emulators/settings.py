@@ -13,6 +13,8 @@ class Settings:
     nat_deleting: float = 0.3
     load_balancer_provisioning: float = 0.3
     ec2_page_size: int = 0
+    #: Of ELBv2, ACM and IAM.
+    list_page_size: int = 0
     nat_failure: tuple[str, str] | None = None
     target_health: tuple[str, str] | None = None
 

@@ -8,10 +8,14 @@ mod certificates;
 mod discovery;
 #[path = "ingress/drift.rs"]
 mod drift;
+#[path = "ingress/everything.rs"]
+mod everything;
 #[path = "ingress/features.rs"]
 mod features;
 #[path = "ingress/packing.rs"]
 mod packing;
+#[path = "ingress/pages.rs"]
+mod pages;
 #[path = "ingress/reading.rs"]
 mod reading;
 #[path = "ingress/removal.rs"]
@@ -44,7 +48,7 @@ const BINARY: &str = "isthmus-ingress";
 const CLUSTER: &str = "--cluster-id=aws:123456789012:eu-central-1:kube-1";
 /// What is not needed goes at once.
 const NO_GRACE: &str = "--cert-ttl-timeout=0s";
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 fn ingress(name: &str, hosts: &[&str], annotations: &[(&str, &str)]) -> String {
     let rules: Vec<_> = hosts.iter().map(|host| json!({"host": host})).collect();

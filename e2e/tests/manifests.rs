@@ -1,5 +1,8 @@
 //! `manifests/` on a real API server, by a real kubectl.
 
+#[path = "manifests/overlays.rs"]
+mod overlays;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -53,6 +56,8 @@ async fn everything_is_applied_and_a_second_time_changes_nothing() -> Result<()>
         ("overlays/startup-taint", 9),
         ("overlays/dnsendpoints", 10),
         ("overlays/web-identity", 5),
+        ("overlays/aws-cni", 10),
+        ("overlays/cloudwatch-alarms", 10),
     ] {
         let path = folder(name).display().to_string();
         let apply = ["apply", "--server-side", "--validate=strict", "-k", &path];

@@ -20,10 +20,20 @@ pub(crate) struct Applied {
     pub(crate) failed: Vec<(AwsError, Vec<ObjectRef>)>,
     /// What is still in use by what is being deleted: to be tried again.
     pub(crate) in_use: Vec<AwsError>,
+    /// What waits for something that AWS is still setting up: to be tried again.
+    pub(crate) not_ready: Vec<AwsError>,
+}
+
+impl Applied {
+    /// Whether every step was carried out.
+    pub(crate) fn is_done(&self) -> bool {
+        self.failed.is_empty() && self.not_ready.is_empty()
+    }
 }
 
 /// Carries the active steps out, in order. When one fails, the later ones of its
-/// chain, and of the chains `<chain>/…` that follow from it, are left out and the others go on. `may_call` is asked before each.
+/// chain, and of the chains `<chain>/…` that follow from it, are left out and the
+/// others go on. `may_call` is asked before each.
 pub(crate) async fn apply(
     plan: &Plan<Action>,
     observed: &Observed,
@@ -47,6 +57,10 @@ pub(crate) async fn apply(
         match arns.carry_out(&step.action.operation, aws).await {
             Ok(()) => {}
             Err(error) if is_in_use(&step.action, &error) => applied.in_use.push(error),
+            Err(error) if error.is_not_ready() => {
+                broken.insert(chain);
+                applied.not_ready.push(error);
+            }
             Err(error) => {
                 broken.insert(chain);
                 applied.failed.push((error, step.objects.clone()));

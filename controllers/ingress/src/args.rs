@@ -45,6 +45,15 @@ pub(crate) struct SourceArgs {
     /// Hosts in this domain need no load balancer, for example cluster.local.
     #[arg(long, value_name = "DOMAIN", default_value = "")]
     pub(crate) cluster_local_domain: String,
+
+    /// The API server by its URL and without credentials, for a kubectl proxy; in place of --kubeconfig.
+    #[arg(
+        long,
+        value_name = "URL",
+        default_value = "",
+        env = "API_SERVER_BASE_URL"
+    )]
+    pub(crate) api_server_base_url: String,
 }
 
 /// Certificates.
@@ -136,6 +145,10 @@ pub(crate) struct LoadBalancerArgs {
     /// A further tag on everything that is made; repeatable.
     #[arg(long, value_name = "KEY=VALUE")]
     pub(crate) additional_stack_tags: Vec<String>,
+
+    /// A ConfigMap with alarms of CloudWatch for every load balancer: lists in the words of CloudFormation.
+    #[arg(long, value_name = "NAMESPACE/NAME", default_value = "")]
+    pub(crate) cloudwatch_alarms_config_map: String,
 }
 
 /// Targets.
@@ -208,19 +221,10 @@ pub(crate) struct TargetArgs {
     pub(crate) deregistration_delay_timeout: GoDuration,
 }
 
-/// Flags of kube-ingress-aws-controller that have no effect here, or none yet.
+/// Flags of kube-ingress-aws-controller that have another name or no effect here.
 #[derive(Debug, clap::Args)]
-#[command(next_help_heading = "Not supported yet, or without effect")]
+#[command(next_help_heading = "Old names, and flags without effect")]
 pub(crate) struct RestArgs {
-    /// Not supported: use --kubeconfig.
-    #[arg(
-        long,
-        value_name = "URL",
-        default_value = "",
-        env = "API_SERVER_BASE_URL"
-    )]
-    pub(crate) api_server_base_url: String,
-
     /// The same as --log-level debug.
     #[arg(long)]
     pub(crate) debug: bool,
@@ -245,8 +249,4 @@ pub(crate) struct RestArgs {
     /// Without effect.
     #[arg(long)]
     pub(crate) disable_instrumented_http_client: bool,
-
-    /// A ConfigMap with alarms of CloudWatch for every load balancer: lists in the words of CloudFormation.
-    #[arg(long, value_name = "NAMESPACE/NAME", default_value = "")]
-    pub(crate) cloudwatch_alarms_config_map: String,
 }

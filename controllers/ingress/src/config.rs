@@ -19,6 +19,8 @@ use rest::without_effect;
 /// Flags that were found to be right.
 #[derive(Debug)]
 pub(crate) struct Config {
+    /// `--api-server-base-url`.
+    pub(crate) api_server: Option<kube::Config>,
     /// `--polling-interval`.
     pub(crate) resync: Duration,
     /// `--cert-polling-interval`.
@@ -70,14 +72,16 @@ pub(crate) fn config(args: &Args, common: &CommonArgs, problems: &mut Problems) 
     check.cluster_id(common.cluster_id.as_deref());
     check.vpc(args.load_balancer.vpc_id.as_deref());
     check.rest(args);
+    let api_server = check.api_server(&args.source.api_server_base_url, common);
     let instance_filters = check.instance_filters(&args.target);
     let pods = check.target_pods(&args.target);
-    let alarms = check.alarms(&args.rest.cloudwatch_alarms_config_map);
+    let alarms = check.alarms(&args.load_balancer.cloudwatch_alarms_config_map);
     let certificate_tag = check.certificate_tag(&args.certificates.cert_filter_tag);
     let authorities = check.authorities(&args.certificates.cert_ca_bundle);
     let decisions = check.decisions(args);
     let decisions = decisions.filter(|_| problems.is_empty())?;
     Some(Config {
+        api_server,
         resync: args.source.polling_interval.0,
         certificate_age: args.certificates.cert_polling_interval.0,
         authorities,

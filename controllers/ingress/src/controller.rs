@@ -1,7 +1,7 @@
 //! One reconcile, from what was read to what is told.
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ingress_core::{Settled, Snapshot, reason};
 use isthmus_core::ErrorClass;
@@ -32,6 +32,8 @@ const SOON: Duration = Duration::from_secs(1);
 const LATER: Duration = Duration::from_secs(5);
 /// And whether the VPC has what it lacks.
 const MISSING: Duration = Duration::from_secs(30);
+/// How long a single run waits for the target group that takes another's place.
+const WARMING: Duration = Duration::from_secs(5 * 60);
 /// How often in a row a decision may turn to what was not read for it.
 const DOUBTS: usize = 8;
 
@@ -80,6 +82,8 @@ struct Remembered {
     retries: Retries,
     /// What was asked for when it was in order.
     settled: Settled,
+    /// Since when target groups are to take the place of others.
+    warming: Option<Instant>,
 }
 
 impl Controller for IngressController {
@@ -102,6 +106,11 @@ impl Controller for IngressController {
             (false, true) => Some(LogLevel::Warn),
             (false, false) => None,
         }
+    }
+
+    fn api_server(config: &Config) -> Option<(kube::Config, &'static str)> {
+        let server = config.api_server.clone()?;
+        Some((server, "--api-server-base-url"))
     }
 
     async fn start(config: Config, setup: &mut Setup) -> Result<Self, StartError> {
@@ -169,10 +178,14 @@ impl Controller for IngressController {
         report::put_back(run, remembered.settled.drift(desired, plan));
         // What takes over when it is healthy is asked for and no drift.
         if decided.warming.is_empty() {
-            remembered.settled.note(desired, plan);
+            let Remembered {
+                settled, memory, ..
+            } = &mut *remembered;
+            settled.note(desired, memory.observed(), plan);
         }
         let applied = self.apply(run, &decided, &mut remembered.memory).await;
         failures.extend(self.failures(run, &applied, &mut remembered.retries));
+        failures.extend(self.cold(&decided, &mut remembered.warming));
         let written = status::write(run, &decided.statuses.changes);
         failures.extend(run.step("status", written).await);
         let requeue = self.requeue(&decided, &applied, &mut remembered, &failures);
@@ -365,10 +378,22 @@ impl IngressController {
         }
         let failed = applied.failed.iter().map(|(error, _)| error);
         let stuck = retries.stuck(&applied.in_use);
+        let unready = retries.unready(&applied.not_ready);
         failed
             .chain(stuck)
+            .chain(unready)
             .map(|error| error.failure("apply"))
             .collect()
+    }
+
+    /// A single run does not wait for ever until a target group can take another's place.
+    fn cold(&self, decided: &Decided, since: &mut Option<Instant>) -> Option<Failure> {
+        if decided.warming.is_empty() {
+            *since = None;
+            return None;
+        }
+        let waited = since.get_or_insert_with(Instant::now).elapsed();
+        (self.once && waited >= WARMING).then(|| report::cold(&decided.warming))
     }
 
     /// When to look again, if before the next change and the next resync.
@@ -380,9 +405,13 @@ impl IngressController {
         failures: &[Failure],
     ) -> Option<Duration> {
         let mut unhealthy = decided.unhealthy_groups();
-        unhealthy.extend(decided.warming.iter().cloned());
+        let cold = failures.iter().any(|failure| failure.step == report::COLD);
+        if !cold {
+            unhealthy.extend(decided.warming.iter().cloned());
+        }
         let waits = [
-            (applied.calls > 0 && applied.failed.is_empty()).then_some(AT_ONCE),
+            (applied.calls > 0 && applied.is_done()).then_some(AT_ONCE),
+            (!applied.not_ready.is_empty()).then_some(SOON),
             (!decided.statuses.changes.is_empty()).then_some(AT_ONCE),
             (!applied.in_use.is_empty()).then_some(SOON),
             (!decided.statuses.provisioning.is_empty()).then_some(SOON),

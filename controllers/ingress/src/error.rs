@@ -56,6 +56,13 @@ impl AwsError {
             .is_some_and(|code| code.trim_end_matches("Exception").ends_with("NotFound"))
     }
 
+    /// Whether AWS is still setting up what the call names: WAF hears of a new load
+    /// balancer only when it is nearly active
+    /// (<https://docs.aws.amazon.com/waf/latest/APIReference/API_AssociateWebACL.html>).
+    pub(crate) fn is_not_ready(&self) -> bool {
+        self.code.as_deref() == Some("WAFUnavailableEntityException")
+    }
+
     pub(crate) fn run_error(self, step: &'static str) -> RunError {
         RunError::new(step, self.class, self)
     }
@@ -76,12 +83,15 @@ const QUICK: Duration = Duration::from_secs(2);
 
 /// For how many runs in a row something may be in use by what is being deleted.
 const USED: u32 = 30;
+/// And for how many something may not be ready, at the pace of WAF ten minutes.
+const UNREADY: u32 = 300;
 
 /// Counts runs in a row in which the same kind of thing went wrong.
 #[derive(Debug, Default)]
 pub(crate) struct Retries {
     failed: u32,
     in_use: u32,
+    not_ready: u32,
 }
 
 impl Retries {
@@ -103,13 +113,19 @@ impl Retries {
 
     /// What has been in use for so long that it is a failure.
     pub(crate) fn stuck<'a>(&mut self, in_use: &'a [AwsError]) -> &'a [AwsError] {
-        self.in_use = if in_use.is_empty() {
-            0
-        } else {
-            self.in_use + 1
-        };
-        if self.in_use > USED { in_use } else { &[] }
+        count(&mut self.in_use, in_use, USED)
     }
+
+    /// What has not been ready for so long that it is a failure.
+    pub(crate) fn unready<'a>(&mut self, not_ready: &'a [AwsError]) -> &'a [AwsError] {
+        count(&mut self.not_ready, not_ready, UNREADY)
+    }
+}
+
+/// Counts runs in a row with such errors; gives them once there were more than `most`.
+fn count<'a>(runs: &mut u32, errors: &'a [AwsError], most: u32) -> &'a [AwsError] {
+    *runs = if errors.is_empty() { 0 } else { *runs + 1 };
+    if *runs > most { errors } else { &[] }
 }
 
 #[cfg(test)]

@@ -21,8 +21,9 @@ use crate::error::AwsError;
 use reader::{Outdated, Reader};
 
 /// In this time the resyncs have read everything once. The resyncs jitter by a
-/// tenth, which leaves half an hour as the promise.
-const WHOLE_ROUND: Duration = Duration::from_secs(25 * 60);
+/// tenth, which leaves 35 minutes as the promise: with 20 load balancers and every
+/// feature that is less than ten calls a minute.
+const WHOLE_ROUND: Duration = Duration::from_secs(30 * 60);
 /// How many load balancers and target groups a resync reads in full at least.
 const LEAST_SHARE: usize = 6;
 

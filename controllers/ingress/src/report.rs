@@ -1,19 +1,35 @@
 //! What the admin server shows, and what is counted.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ingress_core::{
     Action, Certificate, Config, Desired, Expiring, Fate, Observed, State, expiring, reason,
     served_certificates,
 };
-use isthmus_core::{Action as _, ObjectRef, Step, Withheld};
-use isthmus_runtime::{EventType, Page, Run, Section};
+use isthmus_core::{Action as _, ErrorClass, ObjectRef, Step, Withheld};
+use isthmus_runtime::{EventType, Failure, Page, Run, Section};
 
 use crate::decided::{Decided, UNREAD};
 use crate::metrics::IngressMetrics;
 
 /// How many Ingresses of one load balancer hear of what was changed on it.
 const HEAR_OF_IT: usize = 5;
+
+/// The step of target groups that a single run waited for in vain.
+pub(crate) const COLD: &str = "target-health";
+
+/// What a single run leaves unfinished: the old target groups go on.
+pub(crate) fn cold(target_groups: &BTreeSet<String>) -> Failure {
+    let names: Vec<_> = target_groups.iter().map(String::as_str).collect();
+    Failure {
+        step: COLD,
+        class: ErrorClass::Invalid,
+        message: format!(
+            "no healthy target yet, so that those before them still serve: {}",
+            names.join(", ")
+        ),
+    }
+}
 
 /// Counts what is managed.
 pub(crate) fn managed(run: &Run<'_>, observed: &Observed, desired: &Desired, config: &Config) {

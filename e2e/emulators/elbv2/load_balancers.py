@@ -9,6 +9,7 @@ from threading import local
 from moto.elbv2 import models
 from moto.elbv2.exceptions import LoadBalancerNotFoundError
 from moto.elbv2.models import ELBv2Backend, FakeLoadBalancer
+from moto.elbv2.responses import ELBV2Response
 from moto.utilities.utils import get_partition
 
 from settings import SETTINGS
@@ -40,6 +41,14 @@ def correct() -> None:
         made.dns_name = _dns_name(made, self.region_name)
         return made
 
+    moto_int_param = ELBV2Response._get_int_param
+
+    def int_param(self: ELBV2Response, name: str, *otherwise):
+        if name == "PageSize" and SETTINGS.list_page_size:
+            return SETTINGS.list_page_size
+        return moto_int_param(self, name, *otherwise)
+
+    ELBV2Response._get_int_param = int_param
     ELBv2Backend.create_load_balancer = create
     ELBv2Backend.describe_load_balancers = _describe
     ELBv2Backend.delete_load_balancer = _delete

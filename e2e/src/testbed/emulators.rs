@@ -21,6 +21,8 @@ pub struct EmulatorSettings {
     pub load_balancer_provisioning: Duration,
     /// How many items EC2 puts on a page of its lists; 0: all of them.
     pub ec2_page_size: usize,
+    /// How many items ELBv2, ACM and IAM put on a page of their lists; 0: as AWS does.
+    pub list_page_size: usize,
     /// NAT gateways made from now on end as `failed` with this `FailureCode`
     /// and `FailureMessage`.
     pub nat_failure: Option<(String, String)>,
@@ -36,6 +38,7 @@ impl Default for EmulatorSettings {
             nat_deleting: Duration::from_millis(300),
             load_balancer_provisioning: Duration::from_millis(300),
             ec2_page_size: 0,
+            list_page_size: 0,
             nat_failure: None,
             target_health: None,
         }
@@ -124,6 +127,7 @@ impl Emulators {
             "nat_deleting": settings.nat_deleting.as_secs_f64(),
             "load_balancer_provisioning": settings.load_balancer_provisioning.as_secs_f64(),
             "ec2_page_size": settings.ec2_page_size,
+            "list_page_size": settings.list_page_size,
             "nat_failure": failure(&settings.nat_failure)?,
             "target_health": failure(&settings.target_health)?,
         });

@@ -13,8 +13,8 @@ use serde_json::json;
 use super::reading::{hostnames, ingresses, load_balancers};
 use super::{NO_GRACE, shop, well, world};
 
-const FLAG: &str = "--cloudwatch-alarms-config-map=kube-system/alarms";
-const HEALTH: &str = "
+pub(crate) const FLAG: &str = "--cloudwatch-alarms-config-map=kube-system/alarms";
+pub(crate) const HEALTH: &str = "
 - AlarmName: no-healthy-backends
   AlarmActions: ['arn:aws:sns:eu-central-1:123456789012:topic']
   ComparisonOperator: LessThanThreshold
@@ -25,7 +25,7 @@ const HEALTH: &str = "
   Statistic: Average
   Threshold: 1
 ";
-const ERRORS: &str = "
+pub(crate) const ERRORS: &str = "
 - ComparisonOperator: GreaterThanOrEqualToThreshold
   EvaluationPeriods: 2
   MetricName: HTTPCode_ELB_5XX_Count
@@ -35,7 +35,7 @@ const ERRORS: &str = "
   TreatMissingData: notBreaching
 ";
 
-async fn config(testbed: &Testbed, data: &[(&str, &str)]) -> Result<()> {
+pub(crate) async fn config(testbed: &Testbed, data: &[(&str, &str)]) -> Result<()> {
     let data: std::collections::BTreeMap<_, _> = data.iter().copied().collect();
     let object = json!({
         "apiVersion": "v1", "kind": "ConfigMap",
@@ -47,7 +47,7 @@ async fn config(testbed: &Testbed, data: &[(&str, &str)]) -> Result<()> {
     testbed.apply_yaml(&object.to_string()).await
 }
 
-async fn alarms(testbed: &Testbed) -> Result<Vec<cw::MetricAlarm>> {
+pub(crate) async fn alarms(testbed: &Testbed) -> Result<Vec<cw::MetricAlarm>> {
     let answer = CloudWatch::new(testbed.sdk())
         .describe_alarms()
         .send()

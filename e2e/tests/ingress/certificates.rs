@@ -33,6 +33,27 @@ fn trusting(testbed: &Testbed, authority: &Authority) -> Result<String> {
     Ok(format!("--cert-ca-bundle={}", file.display()))
 }
 
+/// Uploads a server certificate for `<name>.example.com` with the tag `use`.
+pub(crate) async fn upload(
+    testbed: &Testbed,
+    authority: &Authority,
+    name: &str,
+    tagged: &str,
+) -> Result<()> {
+    let host = format!("{name}.example.com");
+    let issued = authority.issue(&[&host], (2090, 1, 1))?;
+    let tag = aws_sdk_iam::types::Tag::builder().key("use").value(tagged);
+    aws_sdk_iam::Client::new(testbed.sdk())
+        .upload_server_certificate()
+        .server_certificate_name(name)
+        .certificate_body(&issued.pem)
+        .private_key(&issued.key)
+        .tags(tag.build()?)
+        .send()
+        .await?;
+    Ok(())
+}
+
 fn in_days(days: i64) -> Result<(i32, u8, u8)> {
     let at = jiff::Timestamp::now() + jiff::SignedDuration::from_hours(24 * days);
     let date = at.to_zoned(jiff::tz::TimeZone::UTC).date();
@@ -254,18 +275,8 @@ async fn a_tag_chooses_certificates_of_both_services() -> Result<()> {
     ];
     let (testbed, world) = world(&yaml.concat()).await?;
     let authority = Authority::new("the company's own")?;
-    let iam = aws_sdk_iam::Client::new(testbed.sdk());
     for (name, value) in [("old", "yes"), ("untagged", "no")] {
-        let host = format!("{name}.example.com");
-        let issued = authority.issue(&[&host], (2090, 1, 1))?;
-        let tag = aws_sdk_iam::types::Tag::builder().key("use").value(value);
-        iam.upload_server_certificate()
-            .server_certificate_name(name)
-            .certificate_body(&issued.pem)
-            .private_key(&issued.key)
-            .tags(tag.build()?)
-            .send()
-            .await?;
+        upload(&testbed, &authority, name, value).await?;
     }
     let tag = aws_sdk_acm::types::Tag::builder().key("use").value("yes");
     aws_sdk_acm::Client::new(testbed.sdk())

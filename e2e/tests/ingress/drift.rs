@@ -59,8 +59,9 @@ impl Hand {
         let mut zones: Vec<_> = balancer.availability_zones().iter().collect();
         zones.sort_by_key(|zone| zone.subnet_id().unwrap_or_default());
         Ok(format!(
-            "{}\n{attributes:?}\n{of_group:?}\n{zones:?}\n{:?}",
+            "{}\n{attributes:?}\n{of_group:?}\n{zones:?}\n{:?}\n{:?}",
             end_state(&self.testbed).await?,
+            balancer.ip_address_type(),
             balancer.security_groups(),
         ))
     }
@@ -153,6 +154,15 @@ async fn what_was_changed_on_a_load_balancer_is_put_back_and_said() -> Result<()
             .set_security_groups()
             .load_balancer_arn(hand.arn().await?);
         set.set_security_groups(open.group_id.map(|id| vec![id]))
+            .send()
+            .await?;
+        Ok(())
+    })
+    .await?;
+    put_back(&hand, before, "ipv4", async |hand| {
+        let set = hand.elb.set_ip_address_type();
+        let set = set.load_balancer_arn(hand.arn().await?);
+        set.ip_address_type(elb::IpAddressType::Dualstack)
             .send()
             .await?;
         Ok(())

@@ -8,7 +8,7 @@ use aws_sdk_elasticloadbalancingv2::Client as Elb;
 use aws_sdk_elasticloadbalancingv2::types as elb;
 use aws_sdk_wafv2::Client as Waf;
 use aws_sdk_wafv2::types as waf;
-use isthmus_e2e::Testbed;
+use isthmus_e2e::{Fault, Testbed};
 use k8s_openapi::api::core::v1::{Node, Pod};
 use kube::Api;
 use kube::api::{DeleteParams, Patch, PatchParams};
@@ -37,14 +37,18 @@ async fn attributes(testbed: &Testbed) -> Result<BTreeMap<String, String>> {
     Ok(answer.attributes().iter().filter_map(pair).collect())
 }
 
+/// Those of all load balancers.
 async fn listeners(testbed: &Testbed) -> Result<Vec<elb::Listener>> {
-    let balancer = load_balancers(testbed).await?.remove(0);
-    let answer = Elb::new(testbed.sdk())
-        .describe_listeners()
-        .load_balancer_arn(balancer.load_balancer_arn().unwrap_or_default())
-        .send()
-        .await?;
-    Ok(answer.listeners().to_vec())
+    let mut found = Vec::new();
+    for balancer in load_balancers(testbed).await? {
+        let answer = Elb::new(testbed.sdk())
+            .describe_listeners()
+            .load_balancer_arn(balancer.load_balancer_arn().unwrap_or_default())
+            .send()
+            .await?;
+        found.extend(answer.listeners().iter().cloned());
+    }
+    Ok(found)
 }
 
 #[tokio::test]
@@ -132,7 +136,7 @@ async fn a_network_load_balancer_has_tls_and_tcp_and_no_security_group() -> Resu
     Ok(())
 }
 
-async fn rules(testbed: &Testbed) -> Result<Vec<String>> {
+pub(crate) async fn rules(testbed: &Testbed) -> Result<Vec<String>> {
     let elb = Elb::new(testbed.sdk());
     let mut found = Vec::new();
     for listener in listeners(testbed).await? {
@@ -214,7 +218,7 @@ async fn internal_hosts_are_refused_as_long_as_the_flag_says_so() -> Result<()> 
     Ok(())
 }
 
-async fn web_acl(testbed: &Testbed, name: &str) -> Result<String> {
+pub(crate) async fn web_acl(testbed: &Testbed, name: &str) -> Result<String> {
     let visible = waf::VisibilityConfig::builder()
         .sampled_requests_enabled(false)
         .cloud_watch_metrics_enabled(false)
@@ -235,7 +239,7 @@ async fn web_acl(testbed: &Testbed, name: &str) -> Result<String> {
     Ok(summary.arn().unwrap_or_default().to_owned())
 }
 
-async fn guarded(testbed: &Testbed, acl: &str) -> Result<usize> {
+pub(crate) async fn guarded(testbed: &Testbed, acl: &str) -> Result<usize> {
     let answer = Waf::new(testbed.sdk())
         .list_resources_for_web_acl()
         .web_acl_arn(acl)
@@ -250,11 +254,22 @@ async fn a_web_acl_comes_first_is_put_back_and_goes_with_the_flag() -> Result<()
     let (testbed, _) = world(&shop()).await?;
     let acl = web_acl(&testbed, "web").await?;
     let flag = format!("--aws-waf-web-acl-id={acl}");
+    // WAF has not heard of a load balancer that was made just now.
+    let (code, words) = ("WAFUnavailableEntityException", "try again later");
+    let not_yet = Fault::error("AssociateWebACL", 400, code, words).times(3);
+    testbed.gate.fault(not_yet);
     well(&testbed, &[&flag]).await?;
+    let told = events(&testbed, "shop").await?;
+    assert!(
+        told.iter().all(|(reason, _)| reason != "RefusedByAws"),
+        "{told:?}"
+    );
     assert_eq!(guarded(&testbed, &acl).await?, 1);
-    let writes = written(&testbed);
-    let at = |action: &str| writes.iter().position(|w| w == action);
-    assert!(at("AssociateWebACL") < at("CreateListener"), "{writes:?}");
+    let mut writes = testbed.gate.writes();
+    writes.retain(|call| call.status == 200);
+    let at = |action: &str| writes.iter().position(|call| call.action == action);
+    let (associated, open) = (at("AssociateWebACL"), at("CreateListener"));
+    assert!(associated.is_some() && associated < open, "{writes:?}");
     testbed.gate.clear();
     well(&testbed, &[&flag]).await?;
     assert_eq!(written(&testbed), Vec::<String>::new());

@@ -185,10 +185,13 @@ async fn tags(elb: &Elb, arn: &str) -> Result<BTreeMap<String, String>> {
         .collect())
 }
 
+/// By name.
 pub(crate) async fn load_balancers(testbed: &Testbed) -> Result<Vec<elb::LoadBalancer>> {
     let answer = Elb::new(testbed.sdk())
         .describe_load_balancers()
         .send()
         .await?;
-    Ok(answer.load_balancers().to_vec())
+    let mut found = answer.load_balancers().to_vec();
+    found.sort_by(|a, b| a.load_balancer_name().cmp(&b.load_balancer_name()));
+    Ok(found)
 }

@@ -109,6 +109,7 @@ impl ErrorClass {
             | "RouteAlreadyExists"
             | "InvalidSubnet.Conflict"
             | "IdempotentParameterMismatch"
+            | "WAFOptimisticLockException"
             | "ConcurrentModification" => Self::Conflict,
             "InternalError"
             | "InternalFailure"
@@ -117,6 +118,8 @@ impl ErrorClass {
             | "ServiceUnavailable"
             | "Unavailable"
             | "RequestTimeout"
+            | "WAFInternalErrorException"
+            | "WAFUnavailableEntityException"
             | "RequestTimeoutException"
             | "IDPCommunicationError"
             | "IDPCommunicationErrorException" => Self::Transient,

@@ -50,6 +50,12 @@ pub trait Controller: Sized + Send + Sync + 'static {
         None
     }
 
+    /// How the API server is reached, where a flag of the controller says so in place of
+    /// a kubeconfig; with the name of that flag.
+    fn api_server(_config: &Self::Config) -> Option<(kube::Config, &'static str)> {
+        None
+    }
+
     /// Makes clients and registers watches. Writes nothing to AWS.
     ///
     /// # Errors

@@ -19,7 +19,7 @@ use crate::controller::Launch;
 use crate::lease::{Election, KubeLease, Term};
 use crate::{
     Admin, Controller, ControllerArgs, Events, Metrics, Outcome, Run, RunError, Setup, StartError,
-    Trigger, Watches, connect, on_signals,
+    Trigger, Watches, connect, connect_to, on_signals,
 };
 
 /// How long a reconcile may go on after `SIGTERM`: an AWS call that is under way ends in it.
@@ -100,7 +100,10 @@ impl<C: Controller> RunLoop<C> {
                 .listen(&common.metrics_address, CancellationToken::new())
                 .await?;
         }
-        let kube = connect(&common, !args.once).await?;
+        let kube = match C::api_server(&config) {
+            Some((server, flag)) => connect_to(server, flag, !args.once).await?,
+            None => connect(&common, !args.once).await?,
+        };
         let trigger = Trigger::default();
         let watches = Watches::new(trigger.clone(), shutdown.clone());
         let events = Events::start(kube.clone(), C::NAME, replica_name());

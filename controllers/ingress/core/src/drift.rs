@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use isthmus_core::{Plan, Step};
 
 use crate::action::{Action, Operation};
-use crate::{Desired, DesiredLoadBalancer, Targets};
+use crate::alarm::alarm_chain;
+use crate::{Desired, DesiredAlarms, DesiredLoadBalancer, Observed, Targets};
 
 /// What was asked for when it was in order the last time.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -13,22 +14,29 @@ pub struct Settled {
     /// Without their members: who is on a load balancer changes nothing of it.
     load_balancers: BTreeMap<String, DesiredLoadBalancer>,
     targets: Targets,
+    /// By load balancer.
+    alarms: BTreeMap<String, DesiredAlarms>,
 }
 
 impl Settled {
     /// Remembers what is in order: all for which the plan has no step, carried out
     /// or withheld.
-    pub fn note(&mut self, desired: &Desired, plan: &Plan<Action>) {
+    pub fn note(&mut self, desired: &Desired, observed: &Observed, plan: &Plan<Action>) {
         let steps = || plan.steps.iter().map(|step| &step.action);
         let changing: BTreeSet<&str> = steps().map(|action| action.chain.as_str()).collect();
         for (name, balancer) in &desired.load_balancers {
             if !changing.contains(name.as_str()) {
                 self.load_balancers.insert(name.clone(), alone(balancer));
             }
+            let chain = alarm_chain(name);
+            if observed.alarms.is_some() && !changing.contains(chain.as_str()) {
+                self.alarms.insert(name.clone(), desired.alarms.clone());
+            }
         }
         let wanted = &desired.load_balancers;
         self.load_balancers
             .retain(|name, _| wanted.contains_key(name));
+        self.alarms.retain(|name, _| wanted.contains_key(name));
         if !steps().any(|action| moves_targets(&action.operation)) {
             self.targets.clone_from(&desired.targets);
         }
@@ -45,6 +53,9 @@ impl Settled {
         for (name, balancer) in &desired.load_balancers {
             if self.load_balancers.get(name) == Some(&alone(balancer)) {
                 same.insert(name.clone());
+                if self.alarms.get(name) == Some(&desired.alarms) {
+                    same.insert(alarm_chain(name));
+                }
             }
         }
         let same_targets = self.targets == desired.targets;
@@ -74,6 +85,7 @@ fn mends(operation: &Operation, same_targets: bool) -> bool {
         // These follow when something has been kept long enough.
         Operation::Detach { .. }
         | Operation::RemoveTags { .. }
+        | Operation::DeleteAlarm { .. }
         | Operation::DeleteTargetGroup { .. } => false,
         _ => true,
     }

@@ -6,8 +6,8 @@ use isthmus_core::Ownership;
 use jiff::Timestamp;
 
 use crate::{
-    Alarm, Arn, FixedResponse, HealthCheck, Protocol, SslPolicy, TargetType, UNUSED_SINCE,
-    WEB_ACL_TAG, WebAcl, certificate_tag,
+    Alarm, Arn, FixedResponse, HealthCheck, IpAddressType, Protocol, SslPolicy, TargetType,
+    UNUSED_SINCE, WEB_ACL_TAG, WebAcl, certificate_tag,
 };
 
 /// What was read of ELBv2.
@@ -46,6 +46,8 @@ pub struct LoadBalancer {
     pub state: State,
     /// When it was made.
     pub created: Timestamp,
+    /// Its addresses; `None` where they are of a type that nobody asks for here.
+    pub ip_address_type: Option<IpAddressType>,
     /// Its security groups.
     pub security_groups: BTreeSet<String>,
     /// Its subnets by zone.

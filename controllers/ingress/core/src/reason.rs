@@ -3,8 +3,8 @@
 use isthmus_core::EventReason;
 
 use crate::rejection::{
-    INVALID_ANNOTATION, LOAD_BALANCER_FAILED, NO_CERTIFICATE, NO_SECURITY_GROUP, NO_SUBNETS,
-    NOT_OWNED, TOO_MANY_CERTIFICATES,
+    INVALID_ALARM, INVALID_ANNOTATION, LOAD_BALANCER_FAILED, NO_CERTIFICATE, NO_SECURITY_GROUP,
+    NO_SUBNETS, NOT_OWNED, TOO_MANY_CERTIFICATES,
 };
 
 /// AWS refused a call.
@@ -21,11 +21,16 @@ pub const WITHDRAWN: &str = "Withdrawn";
 pub const LOAD_BALANCER_READY: &str = "LoadBalancerReady";
 
 /// Every reason, with what it means.
-pub const EVENTS: [EventReason; 13] = [
+pub const EVENTS: [EventReason; 14] = [
     EventReason::warning(
         INVALID_ANNOTATION,
         "An annotation has a value that is not allowed. The object keeps what it has.",
         "Write one of the values that the Event names.",
+    ),
+    EventReason::warning(
+        INVALID_ALARM,
+        "The ConfigMap of alarms is not there, or one of its keys is not understood. Alarms that there are stay.",
+        "Write what the Event names as CloudFormation has it.",
     ),
     EventReason::warning(
         NO_CERTIFICATE,

@@ -30,7 +30,8 @@ fn changed(hand: impl Fn(&mut World, &str)) -> (Snapshot, World, Settled) {
     let in_order = decide(&snapshot, &world.observed, &config(), now()).plan;
     assert!(in_order.is_empty(), "{in_order}");
     let mut settled = Settled::default();
-    settled.note(&desired(&snapshot, &config(), now()).0, &in_order);
+    let (desired, _) = desired(&snapshot, &config(), now());
+    settled.note(&desired, &world.observed, &in_order);
     let name = world.observed.load_balancers.keys().next().cloned();
     hand(&mut world, &name.expect("a load balancer"));
     (snapshot, world, settled)
@@ -78,7 +79,8 @@ fn what_is_not_in_order_yet_is_not_remembered() {
         ..config()
     };
     let plan = decide(&snapshot, &world.observed, &flags, now()).plan;
-    settled.note(&desired(&snapshot, &flags, now()).0, &plan);
+    let (desired, _) = desired(&snapshot, &flags, now());
+    settled.note(&desired, &world.observed, &plan);
     assert_eq!(drift(&snapshot, &world, &settled, &flags), [""; 0]);
     assert_eq!(drift(&snapshot, &world, &settled, &config()).len(), 1);
 }
@@ -121,4 +123,42 @@ fn what_is_asked_for_or_comes_with_time_is_no_drift() {
         drift(&settled_snapshot, &world, &settled, &config()),
         [""; 0]
     );
+}
+
+#[test]
+fn an_alarm_is_put_back_like_the_rest() {
+    const ALARM: &str = "- {AlarmName: a, ComparisonOperator: LessThanThreshold, EvaluationPeriods: 1, MetricName: M, Period: 60, Statistic: Sum, Threshold: 1}";
+    let flags = Config {
+        alarms: true,
+        ..config()
+    };
+    let object = isthmus_core::ObjectRef::new("v1", "ConfigMap", "kube-system", "alarms");
+    let data = std::collections::BTreeMap::from([("a".to_owned(), ALARM.to_owned())]);
+    let mut snapshot = Snapshot {
+        alarms: Some(AlarmSource {
+            object,
+            data: Some(data),
+        }),
+        ..snapshot()
+    };
+    let mut world = World::default();
+    world.observed.alarms = Some(Default::default());
+    world.settle(&mut snapshot, &flags, now());
+    let (wanted, _) = desired(&snapshot, &flags, now());
+    let in_order = decide(&snapshot, &world.observed, &flags, now()).plan;
+    let mut settled = Settled::default();
+    settled.note(&wanted, &world.observed, &in_order);
+    let alarms = world.observed.alarms.as_mut().expect("read");
+    alarms
+        .values_mut()
+        .for_each(|a| a.threshold = Threshold(9.0));
+    let put_back = ["~ Sum of M LessThanThreshold 1 in 1 x 60s"];
+    assert_eq!(drift(&snapshot, &world, &settled, &flags), put_back);
+
+    // What could not be read when all else was in order is not taken for known.
+    let mut unread = world.observed.clone();
+    unread.alarms = None;
+    let mut settled = Settled::default();
+    settled.note(&wanted, &unread, &in_order);
+    assert_eq!(drift(&snapshot, &world, &settled, &flags), [""; 0]);
 }

@@ -119,6 +119,7 @@ struct GivenCertificate {
 struct Drift {
     attributes: BTreeMap<String, String>,
     security_group: Option<String>,
+    ip_address_type: Option<String>,
     health_check_path: Option<String>,
     delete_listener: Option<u16>,
     untag_listener: Option<u16>,
@@ -291,6 +292,10 @@ fn drift(observed: &mut Observed, drift: &Drift) {
         balancer.attributes.extend(drift.attributes.clone());
         if let Some(group) = &drift.security_group {
             balancer.security_groups = BTreeSet::from([group.clone()]);
+        }
+        if let Some(name) = &drift.ip_address_type {
+            let known = IpAddressType::NAMES.iter().find(|(n, _)| n == name);
+            balancer.ip_address_type = known.map(|(_, value)| *value);
         }
         if let Some(port) = drift.delete_listener {
             balancer.listeners.remove(&port);

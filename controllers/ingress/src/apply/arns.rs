@@ -137,6 +137,13 @@ impl Arns {
                 elb.set_security_group(self.balancer(load_balancer)?, security_group)
                     .await
             }
+            Op::SetIpAddressType {
+                load_balancer,
+                ip_address_type,
+            } => {
+                elb.set_ip_address_type(self.balancer(load_balancer)?, *ip_address_type)
+                    .await
+            }
             Op::SetSubnets {
                 load_balancer,
                 subnets,

@@ -5,8 +5,8 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use ingress_core::{
-    Alarm, Arn, DesiredTargetGroup, Health, HealthCheck, Listener, ListenerAction, LoadBalancer,
-    NewLoadBalancer, Observed, Rule, RuleSpec, State, TargetGroup, WebAcl,
+    Alarm, Arn, DesiredTargetGroup, Health, HealthCheck, IpAddressType, Listener, ListenerAction,
+    LoadBalancer, NewLoadBalancer, Observed, Rule, RuleSpec, State, TargetGroup, WebAcl,
 };
 use isthmus_core::ErrorClass;
 use jiff::Timestamp;
@@ -107,6 +107,7 @@ impl LoadBalancers for FakeElb {
             tags: new.tags.clone(),
             attributes: BTreeMap::new(),
             listeners: BTreeMap::new(),
+            ip_address_type: Some(new.ip_address_type),
             has_web_acl: false,
         };
         self.there
@@ -127,6 +128,12 @@ impl LoadBalancers for FakeElb {
         self.balancer(balancer, |b| {
             b.security_groups = BTreeSet::from([group.to_owned()]);
         });
+        Ok(())
+    }
+
+    async fn set_ip_address_type(&self, balancer: &Arn, set: IpAddressType) -> Result<()> {
+        self.call("SetIpAddressType", balancer)?;
+        self.balancer(balancer, |b| b.ip_address_type = Some(set));
         Ok(())
     }
 

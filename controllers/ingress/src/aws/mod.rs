@@ -16,8 +16,8 @@ mod waf;
 use std::collections::{BTreeMap, BTreeSet};
 
 use ingress_core::{
-    Alarm, Arn, Certificate, DesiredTargetGroup, Health, HealthCheck, Listener, ListenerSpec,
-    LoadBalancer, Network, NewLoadBalancer, Rule, RuleSpec, TargetGroup, WebAcl,
+    Alarm, Arn, Certificate, DesiredTargetGroup, Health, HealthCheck, IpAddressType, Listener,
+    ListenerSpec, LoadBalancer, Network, NewLoadBalancer, Rule, RuleSpec, TargetGroup, WebAcl,
 };
 use isthmus_core::Ownership;
 
@@ -64,6 +64,7 @@ pub(crate) trait LoadBalancers {
     async fn create(&self, new: &NewLoadBalancer) -> Result<Arn>;
     async fn set_attributes(&self, balancer: &Arn, set: &BTreeMap<String, String>) -> Result<()>;
     async fn set_security_group(&self, balancer: &Arn, group: &str) -> Result<()>;
+    async fn set_ip_address_type(&self, balancer: &Arn, set: IpAddressType) -> Result<()>;
     async fn set_subnets(&self, balancer: &Arn, subnets: &BTreeMap<String, String>) -> Result<()>;
     async fn delete(&self, balancer: &Arn) -> Result<()>;
 }

@@ -53,7 +53,7 @@ impl Check<'_> {
             ssl_policy: ssl_policy?,
             redirect_http: balancer.redirect_http_to_https,
             denial,
-            alarms: !args.rest.cloudwatch_alarms_config_map.is_empty(),
+            alarms: !args.load_balancer.cloudwatch_alarms_config_map.is_empty(),
             network_load_balancers,
             target,
             nodes: nodes?,

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use isthmus_runtime::CommonArgs;
+
 use super::check::Check;
 use crate::args::{Args, DenialArgs};
 
@@ -12,12 +14,29 @@ impl Check<'_> {
             self.0
                 .push("creation-timeout", args.rest.creation_timeout, "1m or more");
         }
-        let server = &args.rest.api_server_base_url;
-        if !server.is_empty() {
-            let what =
-                format_args!("{server:?} is not supported yet; allowed: nothing; use --kubeconfig");
-            self.0.say("api-server-base-url", what);
+    }
+
+    /// `--api-server-base-url`, which is there for proxies that know whom they are for:
+    /// nothing is presented to it.
+    pub(super) fn api_server(&mut self, url: &str, common: &CommonArgs) -> Option<kube::Config> {
+        const FLAG: &str = "api-server-base-url";
+        if url.is_empty() {
+            return None;
         }
+        if common.kubeconfig.is_some() {
+            self.0.push(FLAG, url, "nothing beside --kubeconfig");
+        }
+        let host = |rest: &str| {
+            let begins = rest.starts_with(|c: char| c.is_alphanumeric() || c == '[');
+            begins && !rest.contains(['@', '?', '#'])
+        };
+        let known = ["http://", "https://"].iter();
+        let legal = known.filter_map(|s| url.strip_prefix(s)).any(host);
+        let server = url.trim_end_matches('/').parse().ok().filter(|_| legal);
+        if server.is_none() {
+            self.0.push(FLAG, url, "http://… or https://… and a host");
+        }
+        server.map(kube::Config::new)
     }
 }
 

@@ -1,7 +1,7 @@
 use super::*;
 use crate::aws::Tags;
 use crate::aws::fake::{FakeElb, VPC};
-use ingress_core::{Arn, LoadBalancer, State, TargetGroup};
+use ingress_core::{Arn, Listener, ListenerAction, LoadBalancer, State, TargetGroup, WEB_ACL_TAG};
 use jiff::Timestamp;
 
 fn ownership() -> Ownership {
@@ -19,6 +19,7 @@ fn balancer(name: &str, tags: Tags) -> LoadBalancer {
         tags,
         attributes: BTreeMap::new(),
         listeners: BTreeMap::new(),
+        ip_address_type: None,
         has_web_acl: false,
     }
 }
@@ -61,12 +62,17 @@ fn elb() -> FakeElb {
 const RESYNC: Depth = Depth::Resync(Duration::from_secs(300));
 
 async fn refresh(memory: &mut Memory, elb: &FakeElb, depth: Depth) -> Result<()> {
+    refresh_all(memory, elb, depth, false).await
+}
+
+/// With rules and alarms, if `all` says so.
+async fn refresh_all(memory: &mut Memory, elb: &FakeElb, depth: Depth, all: bool) -> Result<()> {
     let ownership = ownership();
     let scope = Scope {
         ownership: &ownership,
         vpc: VPC,
-        rules: false,
-        alarms: false,
+        rules: all,
+        alarms: all,
     };
     memory.begin();
     memory.refresh((elb, elb, elb), scope, depth).await
@@ -213,10 +219,7 @@ async fn a_resync_reads_the_lists_and_a_share_the_oldest_first() {
             format!("DescribeListeners b{n:02}"),
             format!("DescribeTargetHealth b{n:02}-t"),
         ] {
-            assert!(
-                looked_into.contains(&call),
-                "{call} not within half an hour"
-            );
+            assert!(looked_into.contains(&call), "{call} not within six resyncs");
         }
     }
     // A run after a failure is no resync, and puts none off.
@@ -264,4 +267,62 @@ async fn what_a_step_relies_on_is_read_before_it() {
         ]
     );
     assert!(!memory.doubt(&reliance));
+}
+
+/// On each of the twenty two listeners, a web ACL and a second target group.
+fn with_everything() -> FakeElb {
+    const ACL: &str = "arn:aws:wafv2:eu-central-1:123456789012:regional/webacl/web/0a";
+    let elb = many();
+    let mut there = elb.there.borrow_mut();
+    for (name, balancer) in &mut there.load_balancers {
+        let acl = (WEB_ACL_TAG.to_owned(), ACL.to_owned());
+        balancer.tags.extend([acl]);
+        for (port, protocol) in [(80, "HTTP"), (443, "HTTPS")] {
+            let listener = Listener {
+                arn: Arn::new(format!("listener/{name}:{port}")),
+                protocol: protocol.to_owned(),
+                ssl_policy: None,
+                action: ListenerAction::Other,
+                default_certificate: (port == 443).then(|| Arn::new("certificate")),
+                certificates: BTreeSet::new(),
+                rules: BTreeMap::new(),
+                tags: ownership().tags(),
+            };
+            balancer.listeners.insert(port, listener);
+        }
+    }
+    for n in 0..20 {
+        let name = format!("b{n:02}-plain");
+        let second = group(&name, ownership().tags());
+        there.target_groups.insert(name, second);
+    }
+    drop(there);
+    elb
+}
+
+#[tokio::test]
+async fn at_rest_everything_takes_less_than_ten_calls_a_minute() {
+    const RESYNCS: usize = 12;
+    // Of the VPC three calls; further pages of tags, of which the fake knows one; and
+    // the two lists of certificates every half an hour.
+    const MORE: usize = RESYNCS * (3 + 3) + 2 * 2;
+    let (elb, mut memory) = (with_everything(), Memory::default());
+    let first = refresh_all(&mut memory, &elb, Depth::Everything, true);
+    first.await.unwrap();
+    elb.said();
+    for _ in 0..RESYNCS {
+        memory.pass(Duration::from_secs(300));
+        let resync = refresh_all(&mut memory, &elb, RESYNC, true);
+        resync.await.unwrap();
+    }
+    let calls = elb.said();
+    let of = |action: &str| calls.iter().filter(|call| call.starts_with(action)).count();
+    assert!(
+        of("DescribeRules") >= 2 * 20 * 2,
+        "each twice an hour, on both listeners"
+    );
+    assert_eq!(of("DescribeAlarms"), RESYNCS);
+    assert!(of("ListResourcesForWebACL") > 0);
+    let hour = calls.len() + MORE;
+    assert!(hour <= 60 * 10, "{hour} calls an hour");
 }

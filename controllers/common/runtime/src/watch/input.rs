@@ -121,10 +121,12 @@ impl Input {
         let mut state = self.state();
         let news = !std::mem::replace(&mut state.absent, true);
         if news {
-            tracing::warn!(
-                watch = self.kind,
-                "the API server does not serve it; it is watched for"
-            );
+            const WORD: &str = "the API server does not serve it; it is watched for";
+            if state.ready {
+                tracing::warn!(watch = self.kind, "{WORD}");
+            } else {
+                tracing::info!(watch = self.kind, "{WORD}");
+            }
             state.changed = Some(Instant::now());
         }
         state.ready = true;

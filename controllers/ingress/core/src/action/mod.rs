@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use isthmus_core::Effect;
 
-use crate::{Alarm, Arn, DesiredTargetGroup, HealthCheck, WebAcl};
+use crate::{Alarm, Arn, DesiredTargetGroup, HealthCheck, IpAddressType, WebAcl};
 
 pub use spec::{DefaultAction, ListenerSpec, NewLoadBalancer, Resource, RuleSpec};
 
@@ -78,6 +78,13 @@ pub enum Operation {
         /// The one that it gets.
         security_group: String,
     },
+    /// Change the type of its addresses.
+    SetIpAddressType {
+        /// Its name.
+        load_balancer: String,
+        /// The type that it gets.
+        ip_address_type: IpAddressType,
+    },
     /// Replace its subnets.
     SetSubnets {
         /// Its name.
@@ -135,7 +142,7 @@ pub enum Operation {
         /// And the target group of it.
         target_group: String,
         /// How.
-        alarm: Alarm,
+        alarm: Box<Alarm>,
         /// Its tags; written only when it is made.
         tags: BTreeMap<String, String>,
         /// Whether there is none yet.
@@ -194,6 +201,7 @@ impl isthmus_core::Action for Action {
             | Op::SetTargetGroupAttributes { .. }
             | Op::SetAttributes { .. }
             | Op::SetSecurityGroup { .. }
+            | Op::SetIpAddressType { .. }
             | Op::SetSubnets { .. }
             | Op::SetListener(_)
             | Op::SetRule(_)
@@ -222,6 +230,7 @@ impl isthmus_core::Action for Action {
             Op::CreateLoadBalancer(_)
             | Op::SetAttributes { .. }
             | Op::SetSecurityGroup { .. }
+            | Op::SetIpAddressType { .. }
             | Op::SetSubnets { .. }
             | Op::DeleteLoadBalancer { .. } => "load-balancer",
             Op::CreateListener(_) | Op::SetListener(_) | Op::DeleteListener { .. } => "listener",
@@ -245,6 +254,7 @@ impl isthmus_core::Action for Action {
             Op::CreateLoadBalancer(balancer) => balancer.name.clone(),
             Op::SetAttributes { load_balancer, .. }
             | Op::SetSecurityGroup { load_balancer, .. }
+            | Op::SetIpAddressType { load_balancer, .. }
             | Op::SetSubnets { load_balancer, .. }
             | Op::Associate { load_balancer, .. }
             | Op::Disassociate { load_balancer }

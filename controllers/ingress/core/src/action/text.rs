@@ -46,6 +46,9 @@ impl fmt::Display for Action {
                 write!(f, "{scheme} {kind} {ip_address_type}, {network}")
             }
             Op::SetSecurityGroup { security_group, .. } => f.write_str(security_group),
+            Op::SetIpAddressType {
+                ip_address_type, ..
+            } => ip_address_type.fmt(f),
             Op::SetSubnets { subnets, .. } => {
                 let subnets: Vec<_> = subnets.values().map(String::as_str).collect();
                 f.write_str(&subnets.join(", "))

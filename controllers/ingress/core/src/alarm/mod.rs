@@ -181,3 +181,9 @@ pub fn alarm_prefix(ownership: &Ownership) -> String {
 pub(crate) fn alarm_name(ownership: &Ownership, load_balancer: &str, alarm: &str) -> String {
     format!("{}{load_balancer}-{alarm}", alarm_prefix(ownership))
 }
+
+/// The chain of the steps for the alarms of a load balancer: after its own, and not
+/// instead of them.
+pub(crate) fn alarm_chain(load_balancer: &str) -> String {
+    format!("{load_balancer}/alarms")
+}

@@ -1,5 +1,6 @@
 //! The ConfigMap's lists of alarms, in the words of CloudFormation.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use isthmus_core::Rejection;
@@ -104,10 +105,14 @@ fn add(
 ) -> Vec<String> {
     let mut wrong = Vec::new();
     for (name, alarm) in found {
-        if alarms.contains_key(&name) {
-            wrong.push(format!("{key}: a second alarm has the name {name:?}"));
-        } else {
-            alarms.insert(name, alarm);
+        match alarms.entry(name) {
+            Entry::Vacant(free) => {
+                free.insert(alarm);
+            }
+            Entry::Occupied(taken) => {
+                let name = taken.key();
+                wrong.push(format!("{key}: a second alarm has the name {name:?}"));
+            }
         }
     }
     wrong

@@ -6,7 +6,7 @@ use isthmus_core::ObjectRef;
 
 use super::Planner;
 use crate::action::{Operation, Resource};
-use crate::alarm::{alarm_name, alarm_prefix};
+use crate::alarm::{alarm_chain, alarm_name, alarm_prefix};
 use crate::{ALARMS_TAG, Alarm, DesiredLoadBalancer, is_ours};
 
 impl Planner<'_> {
@@ -60,12 +60,12 @@ impl Planner<'_> {
                 name: full.to_owned(),
                 load_balancer: name.to_owned(),
                 target_group: want.target_group.name.clone(),
-                alarm: alarm.clone(),
+                alarm: Box::new(alarm.clone()),
                 tags: want.target_group.tags.clone(),
                 is_new: have.is_none(),
             };
             let objects: Vec<ObjectRef> = self.desired.alarms.object.iter().cloned().collect();
-            self.push(&chain(name), &objects, put);
+            self.push(&alarm_chain(name), &objects, put);
         }
     }
 
@@ -88,7 +88,7 @@ impl Planner<'_> {
                 name: name.to_owned(),
                 counts: desired,
             };
-            self.push(&chain(owner.unwrap_or(name)), objects, delete);
+            self.push(&alarm_chain(owner.unwrap_or(name)), objects, delete);
         }
     }
 
@@ -114,12 +114,11 @@ impl Planner<'_> {
         for name in marked {
             let keys = BTreeSet::from([ALARMS_TAG.to_owned()]);
             let resource = Resource::LoadBalancer(name.clone());
-            self.push(&chain(&name), &[], Operation::RemoveTags { resource, keys });
+            self.push(
+                &alarm_chain(&name),
+                &[],
+                Operation::RemoveTags { resource, keys },
+            );
         }
     }
-}
-
-/// After the steps of the load balancer, and not instead of them.
-fn chain(balancer: &str) -> String {
-    format!("{balancer}/alarms")
 }

@@ -157,8 +157,9 @@ impl Planner<'_> {
         }
     }
 
-    /// The security group follows the tags. Subnets are only added: a zone that is
-    /// there keeps the subnet it has.
+    /// The security group follows the tags. Another type of addresses was set by hand:
+    /// who asks for another one gets another load balancer. Subnets are only added: a
+    /// zone that is there keeps the subnet it has.
     fn network(&mut self, name: &str, want: &DesiredLoadBalancer, have: &LoadBalancer) {
         if let Some(group) = &want.security_group
             && have.security_groups != BTreeSet::from([group.clone()])
@@ -166,6 +167,13 @@ impl Planner<'_> {
             let set = Operation::SetSecurityGroup {
                 load_balancer: name.to_owned(),
                 security_group: group.clone(),
+            };
+            self.push(name, &want.members, set);
+        }
+        if have.ip_address_type != Some(want.ip_address_type) {
+            let set = Operation::SetIpAddressType {
+                load_balancer: name.to_owned(),
+                ip_address_type: want.ip_address_type,
             };
             self.push(name, &want.members, set);
         }

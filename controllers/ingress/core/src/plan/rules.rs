@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::Planner;
 use crate::action::{Operation, RuleSpec};
+use crate::rejection::{NOT_OWNED, reject_all};
 use crate::{DesiredLoadBalancer, Listener, Rule, is_ours};
 
 impl Planner<'_> {
@@ -22,6 +23,7 @@ impl Planner<'_> {
         let (ours, others): (BTreeMap<_, _>, BTreeMap<_, _>) = rules
             .iter()
             .partition(|(_, rule)| is_ours(ownership, &rule.tags));
+        let before = others.keys().map(|priority| **priority).next();
         let mut wanted = BTreeSet::new();
         for spec in specs(name, want, port, &others) {
             wanted.insert(spec.priority);
@@ -30,6 +32,12 @@ impl Planner<'_> {
                 Some(_) => self.push(name, &want.members, Operation::SetRule(spec)),
                 None => self.push(name, &want.members, Operation::CreateRule(spec)),
             }
+        }
+        if let Some(before) = before.filter(|b| wanted.last().is_some_and(|last| b < last)) {
+            let message = format!(
+                "rule {before} of the listener on port {port} of the load balancer {name} does not have our tags and goes before the refusal of internal domains; it is left alone: delete it, or give it a lower priority"
+            );
+            reject_all(&mut self.out.rejections, &want.members, NOT_OWNED, &message);
         }
         for priority in ours.into_keys().filter(|p| !wanted.contains(p)) {
             let delete = Operation::DeleteRule {

@@ -219,6 +219,12 @@ impl World {
                 self.balancer(load_balancer).security_groups =
                     BTreeSet::from([security_group.clone()]);
             }
+            Operation::SetIpAddressType {
+                load_balancer,
+                ip_address_type,
+            } => {
+                self.balancer(load_balancer).ip_address_type = Some(*ip_address_type);
+            }
             Operation::SetSubnets {
                 load_balancer,
                 subnets,
@@ -417,6 +423,7 @@ impl World {
             tags: new.tags.clone(),
             attributes: BTreeMap::new(),
             listeners: BTreeMap::new(),
+            ip_address_type: Some(new.ip_address_type),
             has_web_acl: false,
         };
         let before = self

@@ -61,10 +61,7 @@ impl LoadBalancers for Elb {
                 Scheme::Internal => elb::LoadBalancerSchemeEnum::Internal,
                 Scheme::InternetFacing => elb::LoadBalancerSchemeEnum::InternetFacing,
             })
-            .ip_address_type(match new.ip_address_type {
-                IpAddressType::Ipv4 => elb::IpAddressType::Ipv4,
-                IpAddressType::Dualstack => elb::IpAddressType::Dualstack,
-            })
+            .ip_address_type(ip_address_type(new.ip_address_type))
             .set_security_groups(new.security_group.clone().map(|group| vec![group]))
             .set_subnets(Some(new.subnets.values().cloned().collect()))
             .set_tags(Some(to_tags(&new.tags)))
@@ -111,6 +108,18 @@ impl LoadBalancers for Elb {
         Ok(())
     }
 
+    async fn set_ip_address_type(&self, balancer: &Arn, set: IpAddressType) -> Result<()> {
+        self.limits.change.turn().await;
+        self.client
+            .set_ip_address_type()
+            .load_balancer_arn(balancer.as_str())
+            .ip_address_type(ip_address_type(set))
+            .send()
+            .await
+            .map_err(AwsError::of("SetIpAddressType"))?;
+        Ok(())
+    }
+
     async fn set_subnets(&self, balancer: &Arn, subnets: &BTreeMap<String, String>) -> Result<()> {
         self.limits.change.turn().await;
         self.client
@@ -136,6 +145,13 @@ impl LoadBalancers for Elb {
     }
 }
 
+fn ip_address_type(of: IpAddressType) -> elb::IpAddressType {
+    match of {
+        IpAddressType::Ipv4 => elb::IpAddressType::Ipv4,
+        IpAddressType::Dualstack => elb::IpAddressType::Dualstack,
+    }
+}
+
 fn listed(balancer: &elb::LoadBalancer) -> Result<Listed<LoadBalancer>> {
     let state = balancer.state().and_then(|state| state.code());
     let subnet = |zone: &elb::AvailabilityZone| {
@@ -155,6 +171,11 @@ fn listed(balancer: &elb::LoadBalancer) -> Result<Listed<LoadBalancer>> {
                 _ => State::Provisioning,
             },
             created: timestamp(balancer.created_time()),
+            ip_address_type: match balancer.ip_address_type() {
+                Some(elb::IpAddressType::Ipv4) => Some(IpAddressType::Ipv4),
+                Some(elb::IpAddressType::Dualstack) => Some(IpAddressType::Dualstack),
+                _ => None,
+            },
             security_groups: balancer.security_groups().iter().cloned().collect(),
             subnets: balancer
                 .availability_zones()
