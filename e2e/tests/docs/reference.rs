@@ -218,7 +218,9 @@ fn every_statement_of_the_policies_is_explained() {
 #[test]
 fn the_pages_name_only_flags_that_there_are() {
     /// Flags of other programs.
-    const OTHERS: [&str; 7] = [
+    const OTHERS: [&str; 9] = [
+        "release",
+        "locked",
         "bench",
         "test",
         "workspace",
