@@ -26,11 +26,13 @@ pub mod crash;
 pub mod gate;
 pub mod http;
 pub mod playground;
+mod promtool;
 mod testbed;
 mod world;
 
 pub use crash::{CrashReport, Scenario, kill_after_every_call};
 pub use gate::{Call, Fault, Gate, Outcome};
+pub use promtool::promtool;
 pub use testbed::{
     Command, EmulatorSettings, Emulators, Finished, Imds, ImdsRequest, Process, Right,
     ServiceAccount, Testbed, free_port,

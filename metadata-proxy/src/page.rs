@@ -1,5 +1,6 @@
 //! What the admin server's page says of the proxy.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use isthmus_core::ErrorClass;
@@ -10,39 +11,58 @@ use metadata_proxy_core::{Directory, Grant, Pod, RoleState, Wanted, whole_second
 use crate::credentials::CredentialStore;
 use crate::directory::SharedDirectory;
 
-/// The pods with what they may have, and the credentials that are held.
+type Held = (Arc<Grant>, Option<Timestamp>, Option<ErrorClass>);
+
+/// Pod → role → expiry, and the credentials that are held. No secrets.
 pub(crate) fn page(directory: &SharedDirectory, store: &CredentialStore) -> Page {
+    let held = store.overview();
     Page {
-        sections: vec![pods(directory, Timestamp::now()), credentials(store)],
+        sections: vec![pods(directory, &held, Timestamp::now()), credentials(&held)],
     }
 }
 
-fn pods(directory: &SharedDirectory, now: Timestamp) -> Section {
+fn pods(directory: &SharedDirectory, held: &[Held], now: Timestamp) -> Section {
+    let held: BTreeMap<&Grant, &Held> = held.iter().map(|one| (&*one.0, one)).collect();
     let rows = directory.look(|directory| {
         let row = |pod: &Arc<Pod>| {
-            let addresses: Vec<String> = pod.addresses.iter().map(ToString::to_string).collect();
-            [
-                pod.namespace.clone(),
-                pod.name.clone(),
+            let addresses: BTreeSet<String> =
+                pod.addresses.iter().map(ToString::to_string).collect();
+            let addresses: Vec<String> = addresses.into_iter().collect();
+            let role = directory.role_of(pod);
+            vec![
+                format!("{}/{}", pod.namespace, pod.name),
                 addresses.join(" "),
-                state(directory, pod, now),
+                state(&role, pod, now),
+                expiry(&role, &held),
                 origin(directory, pod).to_owned(),
             ]
         };
         directory.pods.pods().map(row).collect()
     });
-    let headings = ["Namespace", "Name", "Addresses", "Role", "Written at"];
-    section("Pods", headings, rows)
+    let headings = ["Pod", "Addresses", "Role", "Credentials", "Written at"];
+    Section::new("Pods", headings, rows)
 }
 
-fn state(directory: &Directory, pod: &Pod, now: Timestamp) -> String {
+/// Until when the credentials of a pod live.
+fn expiry(role: &RoleState, held: &BTreeMap<&Grant, &Held>) -> String {
+    let (RoleState::Granted(grant) | RoleState::NoToken(grant)) = role else {
+        return String::new();
+    };
+    match held.get(&**grant) {
+        Some((_, Some(until), _)) => format!("until {}", whole_seconds(*until)),
+        Some((_, None, Some(class))) => format!("none: {class}"),
+        _ => "fetched when they are asked for".to_owned(),
+    }
+}
+
+fn state(role: &RoleState, pod: &Pod, now: Timestamp) -> String {
     if pod.host_network {
         return "in the host network: not served".to_owned();
     }
     if !pod.lives(now) {
         return "ended".to_owned();
     }
-    match directory.role_of(pod) {
+    match role {
         RoleState::Granted(grant) => grant.role.to_string(),
         RoleState::NoToken(grant) => {
             format!(
@@ -65,9 +85,9 @@ fn origin(directory: &Directory, pod: &Pod) -> &'static str {
     }
 }
 
-fn credentials(store: &CredentialStore) -> Section {
-    let row = |(grant, expires, failed): (Arc<Grant>, Option<Timestamp>, Option<ErrorClass>)| {
-        [
+fn credentials(held: &[Held]) -> Section {
+    let row = |(grant, expires, failed): &Held| {
+        vec![
             grant.role.to_string(),
             grant.session_name.clone(),
             grant.identity.source().as_str().to_owned(),
@@ -75,15 +95,6 @@ fn credentials(store: &CredentialStore) -> Section {
             failed.map_or_else(String::new, |class| class.to_string()),
         ]
     };
-    let rows = store.overview().into_iter().map(row).collect();
     let headings = ["Role", "Session", "Source", "Until", "Last failure"];
-    section("Credentials", headings, rows)
-}
-
-fn section<const N: usize>(title: &str, headings: [&str; N], rows: Vec<[String; N]>) -> Section {
-    Section {
-        title: title.to_owned(),
-        headings: headings.map(str::to_owned).to_vec(),
-        rows: rows.into_iter().map(Vec::from).collect(),
-    }
+    Section::new("Credentials", headings, held.iter().map(row).collect())
 }

@@ -29,7 +29,7 @@ pub(crate) fn main(argv: Vec<OsString>) -> ExitCode {
         Ok(read) => read,
         Err(exit) => return exit.print(),
     };
-    start_logging(&config.common);
+    let _logging = start_logging(NAME, &config.common);
     for note in &config.notes {
         tracing::info!("{note}");
     }

@@ -1,7 +1,7 @@
 //! The way from the objects to the records and back to their authors.
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use dns_core::{Decision, Desired, Observed, Snapshot, batches, desired, plan};
 use isthmus_core::ErrorClass;
@@ -18,7 +18,7 @@ use crate::memory::{Memory, lacks_zone};
 use crate::metrics::DnsMetrics;
 use crate::observe::Reading;
 use crate::watch::Sources;
-use crate::{observe, report, status};
+use crate::{observe, page, report, status};
 
 /// The DNS controller.
 pub(crate) struct Dns {
@@ -98,7 +98,14 @@ impl Controller for Dns {
             && !run.dry_run
             && after.plan.active().next().is_some();
         self.metrics.applied(&applied, memory.quarantine.len());
-        self.report(run, &after, &reading.observed);
+        run.managed("name", after.managed);
+        let page = page::page(
+            &desired,
+            &reading.observed,
+            &after,
+            &self.settings.decisions,
+        );
+        *self.page.lock().unwrap_or_else(PoisonError::into_inner) = page;
         report::tell_withheld(run, &decision.plan);
         rejections.extend(decision.rejections);
         rejections.extend(memory.quarantine.rejections());
@@ -155,12 +162,6 @@ impl Dns {
         Vec::new()
     }
 
-    fn report(&self, run: &Run<'_>, after: &Decision, observed: &Observed) {
-        run.managed("name", after.managed);
-        let page = report::page(observed, after);
-        *self.page.lock().unwrap_or_else(PoisonError::into_inner) = page;
-    }
-
     /// What Route 53 has: read as a whole, or remembered, and read again where
     /// the wishes touch it.
     async fn observe(
@@ -173,6 +174,11 @@ impl Dns {
         let Some(mut reading) = memory.take(run.first, self.settings.resync, now) else {
             let reading = observe::everything(&*self.route53, &self.settings.decisions).await?;
             memory.read(now);
+            run.read(
+                "hosted-zones",
+                reading.observed.zones.len(),
+                SystemTime::now(),
+            );
             return Ok(reading);
         };
         reading.restore();

@@ -15,6 +15,7 @@ mod insync;
 mod memory;
 mod metrics;
 mod observe;
+mod page;
 mod report;
 mod status;
 mod watch;

@@ -15,7 +15,7 @@ use crate::aws::SdkEc2;
 use crate::config::{Provider, Settings};
 use crate::discover;
 use crate::memory::Memory;
-use crate::metrics::PublicIps;
+use crate::metrics::EgressMetrics;
 use crate::observe::Observer;
 use crate::watch::Lists;
 
@@ -25,7 +25,7 @@ pub(crate) struct Egress {
     pub(crate) lists: Lists,
     /// `None` with `--provider noop`.
     cloud: Option<Cloud>,
-    pub(crate) public_ips: PublicIps,
+    pub(crate) metrics: EgressMetrics,
     /// `--once`: what would take more than AWS's own time is not waited for.
     pub(crate) once: bool,
     /// `--resync-interval`.
@@ -79,7 +79,7 @@ impl Controller for Egress {
             config: settings.decisions(&cluster_id),
             lists: Lists::watch(setup, settings.namespace.as_deref()),
             cloud,
-            public_ips: PublicIps::register(&setup.metrics),
+            metrics: EgressMetrics::register(&setup.metrics),
             once: setup.controller.once,
             resync: settings.resync,
             memory: Mutex::default(),

@@ -1,6 +1,7 @@
 //! What is managed, for the admin server's page.
 
-use egress_core::{Desired, Inventory, Planned, RouteState, Stance};
+use egress_core::{Desired, Inventory, NatGateway, Planned, RouteState, Stance, Target, tags};
+use ipnet::Ipv4Net;
 use isthmus_runtime::{Page, Section};
 
 use crate::apply::Done;
@@ -39,24 +40,31 @@ pub(crate) fn page(
             address.attached_to.as_deref().unwrap_or("kept, not in use"),
         ])
     });
-    let networks = desired.networks.iter().map(|(network, askers)| {
+    let networks = desired.networks.iter().flat_map(|(network, askers)| {
         let askers: Vec<_> = askers
             .iter()
             .map(|object| format!("{}/{}", object.namespace, object.name))
             .collect();
-        let states = planned.routes.iter();
-        let states: Vec<_> = states
-            .filter_map(|(table, states)| {
-                let done = done.applied.done.contains(&(table.clone(), *network));
-                let state = if done {
-                    &RouteState::InPlace
-                } else {
-                    states.get(network)?
-                };
-                Some(format!("{table}: {}", word(state)))
-            })
-            .collect();
-        row(&[&network.to_string(), &askers.join(", "), &states.join(", ")])
+        let askers = askers.join(", ");
+        let tables = planned.routes.iter();
+        tables.filter_map(move |(table, states)| {
+            let made = done.applied.done.contains(&(table.clone(), *network));
+            let (state, leads) = match states.get(network) {
+                _ if made => (word(&RouteState::InPlace), true),
+                Some(state) => (word(state), *state == RouteState::InPlace),
+                None => return None,
+            };
+            let way = leads.then(|| way(inventory, table, network)).flatten();
+            let (nat, ip) = way.unwrap_or_default();
+            Some(row(&[
+                &network.to_string(),
+                &askers,
+                table,
+                nat,
+                ip,
+                &state,
+            ]))
+        })
     });
     let stance = match desired.stance {
         Stance::Build => "Zones",
@@ -68,19 +76,26 @@ pub(crate) fn page(
     };
     Page {
         sections: vec![
-            section(
-                stance,
-                &["Zone", "Public IP", "NAT gateway", "State", "Problem"],
-                zones.collect(),
-            ),
-            section(
+            Section::new(
                 "Networks",
-                &["Network", "Asked for by", "Route tables"],
+                [
+                    "Network",
+                    "Asked for by",
+                    "Route table",
+                    "NAT gateway",
+                    "Public IP",
+                    "State",
+                ],
                 networks.collect(),
             ),
-            section(
+            Section::new(
+                stance,
+                ["Zone", "Public IP", "NAT gateway", "State", "Problem"],
+                zones.collect(),
+            ),
+            Section::new(
                 "Elastic IPs",
-                &["Public IP", "Allocation", "Zone", "In use by"],
+                ["Public IP", "Allocation", "Zone", "In use by"],
                 addresses.collect(),
             ),
         ],
@@ -98,15 +113,31 @@ fn word(state: &RouteState) -> String {
     }
 }
 
-fn section(title: &str, headings: &[&str], rows: Vec<Vec<String>>) -> Section {
-    Section {
-        title: title.to_owned(),
-        headings: headings
-            .iter()
-            .map(|heading| (*heading).to_owned())
-            .collect(),
-        rows,
+/// Where the traffic of a table to a network goes: the NAT gateway of the route,
+/// or of the table's zone where the route was made just now; and its address.
+fn way<'a>(
+    inventory: &'a Inventory<'_>,
+    table: &str,
+    network: &Ipv4Net,
+) -> Option<(&'a str, &'a str)> {
+    let table = inventory.observed.route_tables.get(table)?;
+    let mut routes = table.routes.iter();
+    let route = routes.find(|route| route.destination == *network);
+    if let Some(Target::NatGateway(id)) = route.map(|route| &route.target)
+        && let Some(nat) = inventory.observed.nat_gateways.get(id)
+    {
+        return Some((id, public_ip(inventory, nat).unwrap_or_default()));
     }
+    let zone = table.tags.get(tags::TABLE_ZONE_TAG)?;
+    let mut zones = serving(inventory);
+    let (_, ip, nat, _) = zones.find(|(name, ..)| name == zone)?;
+    Some((nat, ip.unwrap_or_default()))
+}
+
+fn public_ip<'a>(inventory: &'a Inventory<'_>, nat: &NatGateway) -> Option<&'a str> {
+    let id = nat.allocation.as_ref()?;
+    let address = inventory.observed.addresses.get(id)?;
+    Some(&address.public_ip)
 }
 
 /// Each zone with the public address, the id and the state of its NAT gateway.
@@ -115,11 +146,7 @@ pub(crate) fn serving<'a>(
 ) -> impl Iterator<Item = (&'a str, Option<&'a str>, &'a str, &'a str)> {
     inventory.config.zones.iter().filter_map(|zone| {
         let (id, nat) = inventory.serving(zone)?;
-        let address = nat
-            .allocation
-            .as_ref()
-            .and_then(|id| inventory.observed.addresses.get(id));
-        let ip = address.map(|address| address.public_ip.as_str());
+        let ip = public_ip(inventory, nat);
         Some((zone.name.as_str(), ip, id, nat.state.as_str()))
     })
 }

@@ -31,6 +31,11 @@ impl Egress {
     ) -> Result<Outcome, RunError> {
         let look = cloud.observer.observe(&cloud.ec2);
         let observed = run.step("observe", look).await?;
+        run.read(
+            "route-tables",
+            observed.route_tables.len(),
+            SystemTime::now(),
+        );
         let now = unix_time();
         if let Some(id) = self.memory().unseen(&observed, now) {
             tracing::info!(id, "EC2 does not show yet what was made; looking again");
@@ -144,7 +149,8 @@ impl Egress {
             planned,
             inventory,
         } = view;
-        report::measure(run, &self.public_ips, inventory, done);
+        report::measure(run, &self.metrics, inventory, done);
+        self.metrics.zones(inventory, planned);
         report::tell_failures(run, done);
         report::tell_withheld(run, planned, desired);
         run.reject(&report::all_rejections(judged, planned, desired, done));

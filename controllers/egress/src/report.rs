@@ -5,7 +5,7 @@ use isthmus_core::{Rejection, Withheld};
 use isthmus_runtime::{EventType, Run};
 
 use crate::apply::Done;
-use crate::metrics::PublicIps;
+use crate::metrics::EgressMetrics;
 use crate::page::serving;
 
 /// Events for what could not be done, on those who asked for it.
@@ -37,7 +37,12 @@ pub(crate) fn tell_withheld(run: &Run<'_>, planned: &Planned, desired: &Desired)
 
 /// What is managed now, as metrics: what was observed, and what the plan has
 /// made of it since.
-pub(crate) fn measure(run: &Run<'_>, ips: &PublicIps, inventory: &Inventory<'_>, done: &Done) {
+pub(crate) fn measure(
+    run: &Run<'_>,
+    metrics: &EgressMetrics,
+    inventory: &Inventory<'_>,
+    done: &Done,
+) {
     let managed = |kind: &'static str, observed: usize| {
         let growth = done.growth.get(kind).copied().unwrap_or_default();
         let now = i64::try_from(observed)
@@ -54,7 +59,7 @@ pub(crate) fn measure(run: &Run<'_>, ips: &PublicIps, inventory: &Inventory<'_>,
     let routes = tables.flat_map(|table| table.routes.iter().map(move |route| (table, route)));
     let ours = routes.filter(|(table, route)| inventory.owns_route(table, route));
     managed("route", ours.count());
-    ips.set(serving(inventory).filter_map(|(zone, ip, ..)| Some((zone, ip?))));
+    metrics.public_ips(serving(inventory).filter_map(|(zone, ip, ..)| Some((zone, ip?))));
 }
 
 /// Every rejection of a run: by what was asked, by what is in EC2, and by what

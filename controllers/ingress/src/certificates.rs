@@ -1,6 +1,6 @@
 //! The account's certificates, read now and then.
 
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use ingress_core::Certificate;
 use isthmus_core::RemovalLimit;
@@ -12,8 +12,8 @@ use crate::aws::{Certificates, Result};
 #[derive(Debug, Default)]
 pub(crate) struct CertificateList {
     list: Vec<Certificate>,
-    /// Whether there ever was a good one.
-    known: bool,
+    /// When it was read; `None` if there never was a good one.
+    read_at: Option<SystemTime>,
     /// When to read it next.
     due: Option<Instant>,
 }
@@ -41,7 +41,7 @@ impl CertificateList {
         }
         let failure = match source.all(tag).await {
             Ok(list) => self.replace(list, limit),
-            Err(error) if self.known => Some(error.failure("certificates")),
+            Err(error) if self.read_at.is_some() => Some(error.failure("certificates")),
             Err(error) => return Err(error),
         };
         let next = if failure.is_some() {
@@ -55,6 +55,11 @@ impl CertificateList {
 
     pub(crate) fn list(&self) -> &[Certificate] {
         &self.list
+    }
+
+    /// When it was read.
+    pub(crate) fn read_at(&self) -> Option<SystemTime> {
+        self.read_at
     }
 
     fn replace(&mut self, list: Vec<Certificate>, limit: &RemovalLimit) -> Option<Failure> {
@@ -76,7 +81,7 @@ impl CertificateList {
             });
         }
         self.list = list;
-        self.known = true;
+        self.read_at = Some(SystemTime::now());
         None
     }
 }

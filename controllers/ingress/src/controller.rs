@@ -1,7 +1,7 @@
 //! One reconcile, from what was read to what is told.
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use ingress_core::{Settled, Snapshot, reason};
 use isthmus_core::ErrorClass;
@@ -23,7 +23,7 @@ use crate::observe::{Depth, Memory, Scope};
 use crate::selected::Selected;
 use crate::trust::Trust;
 use crate::watch::Stores;
-use crate::{discover, report, status};
+use crate::{discover, page, report, status};
 
 /// How soon to look again at what was changed just now, at a load balancer that
 /// AWS is setting up or taking down, and at one without a healthy target.
@@ -166,7 +166,7 @@ impl Controller for IngressController {
         }
         failures.extend(remembered.memory.failures());
         failures.extend(self.missing(&snapshot, &decided));
-        self.report(run, &decided, &remembered.memory);
+        self.report(run, &snapshot, &decided, &remembered.memory);
         report::certificates(run, &self.metrics, &decided, &snapshot.certificates);
         if run.dry_run {
             return Ok(Outcome {
@@ -215,6 +215,9 @@ impl IngressController {
         let read = certificates.refresh(&self.account, tag, age, &run.removal_limit);
         let failed = run.step("certificates", read).await;
         failures.extend(failed.map_err(|error| error.run_error("certificates"))?);
+        if let Some(at) = certificates.read_at() {
+            run.read("certificates", certificates.list().len(), at);
+        }
         if run.full || remembered.network.is_none() {
             self.network(run, remembered, failures).await?;
         }
@@ -248,7 +251,10 @@ impl IngressController {
         let decisions = &self.decisions;
         let read = self.ec2.network(&decisions.vpc, &decisions.ownership);
         match run.step("network", read).await {
-            Ok(network) => remembered.network = Some(network),
+            Ok(network) => {
+                run.read("subnets", network.subnets.len(), SystemTime::now());
+                remembered.network = Some(network);
+            }
             Err(error) if remembered.network.is_some() => failures.push(error.failure("network")),
             Err(error) => {
                 let unread = format!("the VPC could not be read: {error}");
@@ -337,7 +343,7 @@ impl IngressController {
         )
     }
 
-    fn report(&self, run: &Run<'_>, decided: &Decided, memory: &Memory) {
+    fn report(&self, run: &Run<'_>, snapshot: &Snapshot, decided: &Decided, memory: &Memory) {
         let mut plan = decided.plan.report();
         if let Some((why, objects)) = &decided.kept_names {
             *plan.withheld.entry(why.reason).or_default() += objects.len();
@@ -347,7 +353,15 @@ impl IngressController {
         report::withheld(run, decided);
         let observed = memory.observed();
         report::managed(run, observed, &decided.desired, &self.decisions);
-        let page = report::page(observed, &decided.desired, &self.decisions);
+        if run.full {
+            run.read(
+                "load-balancers",
+                observed.load_balancers.len(),
+                SystemTime::now(),
+            );
+        }
+        let certificates = &snapshot.certificates;
+        let page = page::page(decided, observed, certificates, &self.decisions);
         *self.page.lock().unwrap_or_else(PoisonError::into_inner) = page;
     }
 

@@ -12,6 +12,7 @@ mod discover;
 mod error;
 mod metrics;
 mod observe;
+mod page;
 mod report;
 mod routegroup;
 mod selected;

@@ -1,13 +1,13 @@
-//! What the admin server shows, and what is counted.
+//! What is counted, and what the objects are told.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use ingress_core::{
-    Action, Certificate, Config, Desired, Expiring, Fate, Observed, State, expiring, reason,
+    Action, Certificate, Config, Desired, Expiring, Fate, Observed, expiring, reason,
     served_certificates,
 };
 use isthmus_core::{Action as _, ErrorClass, ObjectRef, Step, Withheld};
-use isthmus_runtime::{EventType, Failure, Page, Run, Section};
+use isthmus_runtime::{EventType, Failure, Run};
 
 use crate::decided::{Decided, UNREAD};
 use crate::metrics::IngressMetrics;
@@ -115,53 +115,5 @@ fn stays(run: &Run<'_>, objects: &[ObjectRef], what: &str, why: &Withheld) {
     for object in objects {
         let message = format!("{what} stays: {}", why.message);
         run.event(object, EventType::Warning, reason::WITHHELD, message);
-    }
-}
-
-/// The load balancers and the Ingresses on them.
-pub(crate) fn page(observed: &Observed, desired: &Desired, config: &Config) -> Page {
-    let mut members: BTreeMap<&str, Vec<String>> = BTreeMap::new();
-    for ingress in &desired.ingresses {
-        if let Fate::On { load_balancer, .. } = &ingress.fate {
-            let object = &ingress.object;
-            let name = format!("{}/{}", object.namespace, object.name);
-            members.entry(load_balancer).or_default().push(name);
-        }
-    }
-    let rows = observed
-        .our_load_balancers(&config.ownership)
-        .map(|(name, balancer)| {
-            let state = match (balancer.state, balancer.unused_since()) {
-                (_, Some(since)) => format!("unused since {since}"),
-                (State::Active, None) => "active".to_owned(),
-                (State::Provisioning, None) => "being set up".to_owned(),
-                (State::Failed, None) => "failed".to_owned(),
-            };
-            let certificates: usize = balancer
-                .listeners
-                .values()
-                .map(|listener| {
-                    listener.certificates.len()
-                        + usize::from(listener.default_certificate.is_some())
-                })
-                .sum();
-            let members = members.remove(name.as_str()).unwrap_or_default();
-            vec![
-                name.clone(),
-                balancer.dns_name.clone(),
-                state,
-                certificates.to_string(),
-                members.join(", "),
-            ]
-        })
-        .collect();
-    Page {
-        sections: vec![Section {
-            title: "Load balancers".to_owned(),
-            headings: ["Name", "DNS name", "State", "Certificates", "Ingresses"]
-                .map(str::to_owned)
-                .to_vec(),
-            rows,
-        }],
     }
 }

@@ -18,7 +18,7 @@ use anyhow::{Context, Result, ensure};
 use clap::Parser;
 
 use crate::{Command, Testbed, World, binaries};
-use programs::Programs;
+pub use programs::Programs;
 use tree::Tree;
 
 /// How long the programs may take until the picture is whole.
@@ -101,13 +101,26 @@ pub async fn rehearse(
     changed: impl Fn(&'static str, Command) -> Command,
     then: impl AsyncFnOnce(&str) -> Result<()>,
 ) -> Result<()> {
+    let then = async |programs: &Programs| then(programs.proxy()).await;
+    perform(testbed, changed, then).await
+}
+
+/// As [`rehearse`]; `then` is told where each of the programs is.
+///
+/// # Errors
+/// If something is missing in the end.
+pub async fn perform(
+    testbed: &Testbed,
+    changed: impl Fn(&'static str, Command) -> Command,
+    then: impl AsyncFnOnce(&Programs) -> Result<()>,
+) -> Result<()> {
     let world = World::create(testbed).await?;
     testbed.apply_yaml(&kubelet::node()).await?;
     let mut programs = Programs::start(testbed, &world, changed).await?;
     apply_examples(testbed).await?;
     let picture = settle(testbed, &world, &mut programs).await?;
     ensure!(picture.missing().is_empty(), "not all is there:\n{picture}");
-    then(programs.proxy()).await?;
+    then(&programs).await?;
     programs.stop().await
 }
 

@@ -6,8 +6,8 @@ use super::kubelet::NODE;
 use crate::testbed::free_port;
 use crate::{CLUSTER_ID, Call, Command, Gate, Outcome, Process, Testbed, World};
 
-/// The four, running.
-pub(super) struct Programs {
+/// The four programs of the playground, running.
+pub struct Programs {
     all: Vec<Program>,
     proxy: String,
     gate: Gate,
@@ -96,13 +96,21 @@ impl Programs {
         })
     }
 
+    /// Each program's name and what it has logged so far.
+    pub fn logs(&self) -> impl Iterator<Item = (&'static str, String)> {
+        self.all
+            .iter()
+            .map(|program| (program.name, program.process.stderr()))
+    }
+
     /// Where the metadata proxy answers pods.
-    pub(super) fn proxy(&self) -> &str {
+    #[must_use]
+    pub fn proxy(&self) -> &str {
         &self.proxy
     }
 
     /// Each program's name and admin address.
-    pub(super) fn admin_pages(&self) -> impl Iterator<Item = (&'static str, &str)> {
+    pub fn admin_pages(&self) -> impl Iterator<Item = (&'static str, &str)> {
         self.all
             .iter()
             .map(|program| (program.name, program.process.admin.as_str()))

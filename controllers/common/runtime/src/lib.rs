@@ -36,6 +36,7 @@ mod run_loop;
 mod shutdown;
 #[cfg(test)]
 mod testing;
+mod traces;
 mod trigger;
 mod watch;
 
@@ -49,11 +50,12 @@ pub use connect::{connect, connect_to, install_crypto};
 pub use controller::{Controller, Setup, main};
 pub use error::{Exit, Failure, Outcome, RunError, StartError};
 pub use events::{EventType, Events};
-pub use logging::start_logging;
+pub use logging::{Logging, start_logging};
 pub use metrics::{Family, Metrics};
 pub use page::{Page, Section};
 pub use program::chosen;
 pub use run::Run;
 pub use shutdown::on_signals;
+pub use traces::OtlpEndpoint;
 pub use trigger::Trigger;
 pub use watch::{LastingStore, Watches, watcher_config};

@@ -1,24 +1,59 @@
-//! Logs, on stderr.
+//! Logs, on stderr; and traces, where they are wanted.
+
+mod json;
+mod plan;
 
 use std::io::IsTerminal;
+use std::sync::OnceLock;
 
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{EnvFilter, Layer};
 
+pub(crate) use plan::PlanLine;
+
+use crate::traces::{self, TRACE, Traces};
 use crate::{CommonArgs, LogFormat, LogLevel};
 
-/// Starts logging as `--log-level` and `--log-format` say. A second call in one
-/// process changes nothing.
-pub fn start_logging(common: &CommonArgs) {
-    let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter(common.log_level))
+static FORMAT: OnceLock<LogFormat> = OnceLock::new();
+
+/// Whether logs are for machines: what people read in the sentence is a field then.
+pub(crate) fn is_json() -> bool {
+    FORMAT.get() == Some(&LogFormat::Json)
+}
+
+/// What is said as long as this lives is logged; at its end, traces that still
+/// wait are sent.
+#[must_use = "traces end with it"]
+#[derive(Debug, Default)]
+pub struct Logging {
+    _traces: Option<Traces>,
+}
+
+/// Starts logging as `--log-level` and `--log-format` say, and tracing to
+/// `--otlp-endpoint` as the service `name`. A second call in one process changes
+/// nothing.
+pub fn start_logging(name: &'static str, common: &CommonArgs) -> Logging {
+    let lines = tracing_subscriber::fmt::layer()
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal())
         .with_target(false);
-    // An error means that a logger is there already, which is as good.
-    let _ = match common.log_format {
-        LogFormat::Text => builder.try_init(),
-        LogFormat::Json => builder.json().flatten_event(true).try_init(),
+    let lines = match common.log_format {
+        LogFormat::Text => lines.boxed(),
+        LogFormat::Json => lines.event_format(json::OneObjectALine).boxed(),
     };
+    let lines = lines.with_filter(filter(common.log_level));
+    let started = common
+        .otlp_endpoint
+        .as_ref()
+        .map(|endpoint| traces::start(name, endpoint));
+    let (layer, traces) = started.unzip();
+    let all = tracing_subscriber::registry().with(lines).with(layer);
+    // An error means that a logger is there already, which is as good.
+    if all.try_init().is_ok() {
+        let _ = FORMAT.set(common.log_format);
+    }
+    Logging { _traces: traces }
 }
 
 /// The level for our own words. Libraries are kept quieter: below `debug` the
@@ -39,7 +74,7 @@ fn filter(level: LogLevel) -> EnvFilter {
         LogLevel::Info => "error",
         _ => "off",
     };
-    let mut directives = vec![ours.to_owned()];
+    let mut directives = vec![ours.to_owned(), format!("{TRACE}=off")];
     for target in [
         "kube",
         "kube_client",
@@ -60,6 +95,8 @@ fn filter(level: LogLevel) -> EnvFilter {
         "aws_smithy_http_client",
         "aws_sigv4",
         "aws_credential_types",
+        // All services: what they say of a request is said by `CallMetrics`.
+        "aws_sdk",
     ] {
         directives.push(format!("{target}={aws}"));
     }

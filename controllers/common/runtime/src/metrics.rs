@@ -36,6 +36,8 @@ pub struct Metrics {
     aws_throttles: IntCounterVec,
     leader: IntGauge,
     rights: Rights,
+    watches: IntGaugeVec,
+    reads: IntGaugeVec,
 }
 
 impl Metrics {
@@ -75,6 +77,8 @@ impl Metrics {
             )
             .expect("a constant name"),
             rights: Rights::default(),
+            watches: gauge("isthmus_watch_in_sync", &["watch"]),
+            reads: gauge("isthmus_input_read_timestamp_seconds", &["input"]),
             registry,
             families: Arc::default(),
         };
@@ -89,7 +93,7 @@ impl Metrics {
         )
         .expect("a constant name");
         build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
-        let collectors: [Box<dyn Collector>; 13] = [
+        let collectors: [Box<dyn Collector>; 15] = [
             Box::new(build),
             Box::new(self.reconcile_duration.clone()),
             Box::new(self.reconcile_errors.clone()),
@@ -102,6 +106,8 @@ impl Metrics {
             Box::new(self.aws_request_duration.clone()),
             Box::new(self.aws_throttles.clone()),
             Box::new(self.leader.clone()),
+            Box::new(self.watches.clone()),
+            Box::new(self.reads.clone()),
             Box::new(prometheus::process_collector::ProcessCollector::for_self()),
         ];
         for collector in collectors {
@@ -210,6 +216,21 @@ impl Metrics {
     /// Says whether this replica acts.
     pub fn leader(&self, leads: bool) {
         self.leader.set(i64::from(leads));
+    }
+
+    /// Says whether a watch has delivered its first list and does not fail.
+    pub fn watch(&self, watch: &'static str, in_sync: bool) {
+        self.watches
+            .with_label_values(&[watch])
+            .set(i64::from(in_sync));
+    }
+
+    /// Says when something was last read of AWS.
+    pub fn read(&self, input: &'static str, at: SystemTime) {
+        let since = at.duration_since(UNIX_EPOCH).unwrap_or_default();
+        self.reads
+            .with_label_values(&[input])
+            .set(i64::try_from(since.as_secs()).unwrap_or(i64::MAX));
     }
 
     /// Everything in the [text format] of Prometheus.

@@ -17,3 +17,19 @@ pub struct Section {
     /// Rows of as many cells as there are headings.
     pub rows: Vec<Vec<String>>,
 }
+
+impl Section {
+    /// A table with one heading for each column.
+    #[must_use]
+    pub fn new<const N: usize>(
+        title: impl Into<String>,
+        headings: [&str; N],
+        rows: Vec<Vec<String>>,
+    ) -> Self {
+        Self {
+            title: title.into(),
+            headings: headings.map(str::to_owned).to_vec(),
+            rows,
+        }
+    }
+}

@@ -2,12 +2,16 @@
 
 use std::collections::BTreeMap;
 use std::future::Future;
+use std::time::SystemTime;
 
 use isthmus_core::{ObjectRef, PlanReport, Rejection, RemovalLimit};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument as _;
 
 use crate::lease::Term;
+use crate::logging::PlanLine;
+use crate::traces::TRACE;
 use crate::{Admin, EventType, Events, Metrics, PlanFormat};
 
 /// One reconcile: its circumstances, and where it reports.
@@ -49,14 +53,8 @@ impl Run<'_> {
             return;
         }
         let idle = plan.steps.is_empty() && plan.withheld.is_empty();
-        for line in plan.text.lines() {
-            if idle || !news {
-                tracing::debug!("plan: {line}");
-            } else if line.starts_with('!') {
-                tracing::warn!("plan: {line}");
-            } else {
-                tracing::info!("plan: {line}");
-            }
+        for line in PlanLine::all(plan) {
+            line.log(!idle && news);
         }
     }
 
@@ -100,10 +98,19 @@ impl Run<'_> {
         self.metrics.managed(kind, count);
     }
 
+    /// Says when something was read of AWS, and how many there were:
+    /// `isthmus_input_read_timestamp_seconds{input}` and the page. What is kept
+    /// because it could not be read again keeps its time.
+    pub fn read(&self, input: &'static str, count: usize, at: SystemTime) {
+        self.metrics.read(input, at);
+        self.admin.read(input, count, at);
+    }
+
     /// Runs one step and notes how long it took.
     pub async fn step<T>(&self, step: &'static str, work: impl Future<Output = T>) -> T {
         let start = Instant::now();
-        let done = work.await;
+        let span = tracing::info_span!(target: TRACE, "step", step);
+        let done = work.instrument(span).await;
         self.metrics.step_took(step, start.elapsed());
         done
     }

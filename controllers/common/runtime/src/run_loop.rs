@@ -13,10 +13,12 @@ use std::time::Duration;
 use isthmus_core::ErrorClass;
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument as _;
 
 use crate::connect::chain;
 use crate::controller::Launch;
 use crate::lease::{Election, KubeLease, Term};
+use crate::traces::TRACE;
 use crate::{
     Admin, Controller, ControllerArgs, Events, Metrics, Outcome, Run, RunError, Setup, StartError,
     Trigger, Watches, connect, connect_to, on_signals,
@@ -187,7 +189,9 @@ impl<C: Controller> RunLoop<C> {
         };
         let start = Instant::now();
         let ended = {
-            let mut running = pin!(self.controller.run_once(&run));
+            let span =
+                tracing::info_span!(target: TRACE, "reconcile", full = run.full, first = run.first);
+            let mut running = pin!(self.controller.run_once(&run).instrument(span));
             let grace = tokio::select! {
                 biased;
                 ended = &mut running => Ok(ended),

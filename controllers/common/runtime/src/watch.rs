@@ -166,17 +166,21 @@ impl Watches {
             .max()
     }
 
+    /// Each watch, and whether it has delivered its first list and does not fail.
+    #[must_use]
+    pub fn in_sync(&self) -> Vec<(&'static str, bool)> {
+        lock(&self.inputs)
+            .iter()
+            .map(|input| (input.kind, input.is_in_sync()))
+            .collect()
+    }
+
     /// The watches as a table: objects, state, age of the last change.
     #[must_use]
     pub fn section(&self) -> Section {
         let rows = lock(&self.inputs).iter().map(|input| input.row()).collect();
-        Section {
-            title: "Inputs".to_owned(),
-            headings: ["Watch", "Objects", "State", "Last change"]
-                .map(str::to_owned)
-                .to_vec(),
-            rows,
-        }
+        let headings = ["Watch", "Objects", "State", "Last change"];
+        Section::new("Inputs", headings, rows)
     }
 }
 

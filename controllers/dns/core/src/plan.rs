@@ -162,7 +162,7 @@ pub(crate) struct Scene<'a> {
 }
 
 impl<'a> Scene<'a> {
-    fn new(records: &'a ZoneRecords, desired: &'a Desired, config: &'a Config) -> Self {
+    pub(crate) fn new(records: &'a ZoneRecords, desired: &'a Desired, config: &'a Config) -> Self {
         let managed = records.records.values().filter(|record| {
             let key = &record.key;
             // The name servers of a zone are its own, whatever the registry says.

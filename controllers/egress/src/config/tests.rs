@@ -10,6 +10,7 @@ fn common() -> CommonArgs {
         cluster_id: Some("kube-1".into()),
         log_level: LogLevel::Info,
         log_format: LogFormat::Text,
+        otlp_endpoint: None,
         metrics_address: ListenAddress::port(7979),
     }
 }

@@ -1,6 +1,6 @@
 //! What the admin server knows.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -34,6 +34,8 @@ pub(super) struct Facts {
     pub(super) ended: Option<Ended>,
     /// `None` where no lease is needed.
     pub(super) leads: Option<bool>,
+    /// How many of what were read of AWS, and when.
+    pub(super) reads: BTreeMap<&'static str, (usize, Timestamp)>,
 }
 
 #[derive(Debug, Default)]
@@ -84,6 +86,10 @@ impl Board {
             took,
             failures,
         });
+    }
+
+    pub(super) fn read(&self, what: &'static str, count: usize, at: Timestamp) {
+        self.lock().reads.insert(what, (count, at));
     }
 
     pub(super) fn leads(&self, leads: bool) {

@@ -1,5 +1,8 @@
 //! The page at `/`: one table a topic, no scripts, nothing from elsewhere.
 
+mod filter;
+mod table;
+
 use std::fmt::Write as _;
 
 use isthmus_core::GoDuration;
@@ -7,60 +10,99 @@ use jiff::Timestamp;
 
 use super::board::{Ended, Facts, Planned};
 use crate::{Page, Section};
+pub(super) use filter::Filter;
+use table::{slug, table, thousands};
 
-const STYLE: &str = "\
-:root{color-scheme:light dark;--line:#d5d9de;--soft:#5b6572;--code:#f3f5f7;--bad:#b3261e;--good:#17693a}\
-@media(prefers-color-scheme:dark){:root{--line:#3a4149;--soft:#9aa5b1;--code:#1d2228;--bad:#ff8a80;--good:#7bd99a}}\
-body{font:15px/1.5 system-ui,sans-serif;max-width:72rem;margin:2rem auto;padding:0 1rem}\
-h1{font-size:1.5rem;margin:0}h2{font-size:1.1rem;margin:2rem 0 .5rem}\
-p,small{color:var(--soft)}.bad{color:var(--bad)}.good{color:var(--good)}\
-.wide{overflow-x:auto}table{border-collapse:collapse;width:100%}\
-th,td{text-align:left;vertical-align:top;padding:.35rem .75rem .35rem 0;border-bottom:1px solid var(--line);overflow-wrap:anywhere}\
-th{color:var(--soft);font-weight:600}\
-pre{background:var(--code);padding:.75rem 1rem;overflow-x:auto;border-radius:.375rem;margin:.25rem 0}";
+const STYLE: &str = include_str!("style.css");
+
+/// What the page may load: its own style, known by its hash, and nothing else.
+/// The empty picture keeps browsers from asking for one.
+pub(super) const POLICY: &str = "default-src 'none'; style-src 'sha256-4ft0S9pzg41UVr5+2vNI5Sj2JGe+7emCnsXf47qrr1s='; \
+     img-src data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+
+/// How much of a plan is shown; `/plan` has all of it.
+const PLAN_LINES: usize = 500;
 
 /// What is shown besides the facts.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Sections<'a> {
     pub(super) page: &'a Page,
-    pub(super) inputs: Option<&'a Section>,
+    pub(super) watches: Option<&'a Section>,
     /// Whether there are plans and reconciles.
     pub(super) plans: bool,
+    pub(super) filter: &'a Filter,
 }
 
 /// The whole document.
 pub(super) fn render(name: &str, facts: &Facts, sections: &Sections<'_>, now: Timestamp) -> String {
-    let mut out = String::with_capacity(8192);
+    let mut tables: Vec<Section> = Vec::new();
+    tables.push(rejections(facts));
+    tables.extend(reads(facts, now));
+    let managed = sections.page.sections.iter();
+    let shown: Vec<&Section> = managed.chain(&tables).chain(sections.watches).collect();
+    let mut out = String::with_capacity(16 * 1024);
+    head(&mut out, name, sections.plans);
+    if sections.plans {
+        out.push_str(&state(facts, now));
+    }
+    contents(&mut out, &shown, sections);
+    for section in shown {
+        table(&mut out, section, sections.filter);
+    }
+    if sections.plans {
+        plans(&mut out, facts, now);
+    }
+    out.push_str("</main></body></html>\n");
+    out
+}
+
+fn head(out: &mut String, name: &str, plans: bool) {
     let title = escape(name);
     let _ = write!(
         out,
         "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
          <meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\
-         <title>{title}</title><style>{STYLE}</style></head><body>\n\
+         <link rel=\"icon\" href=\"data:,\">\
+         <title>{title}</title><style>{STYLE}</style></head><body><main>\n\
          <h1>{title}</h1>\n<p>version {} · {}<a href=\"/metrics\">metrics</a> · \
          <a href=\"/readyz\">ready</a></p>\n",
         escape(env!("CARGO_PKG_VERSION")),
-        if sections.plans {
+        if plans {
             "<a href=\"/plan\">plan</a> · "
         } else {
             ""
         },
     );
+}
+
+/// Where to find what, and the filter.
+fn contents(out: &mut String, shown: &[&Section], sections: &Sections<'_>) {
+    out.push_str("<ul>");
+    for section in shown {
+        let _ = write!(
+            out,
+            "<li><a href=\"#{}\">{}</a> {}</li>",
+            slug(&section.title),
+            escape(&section.title),
+            thousands(section.rows.len()),
+        );
+    }
     if sections.plans {
-        out.push_str(&state(facts, now));
+        out.push_str("<li><a href=\"#last-plan\">Last plan</a></li>");
     }
-    for section in &sections.page.sections {
-        table(&mut out, section);
+    let filter = sections.filter;
+    let _ = write!(
+        out,
+        "</ul>\n<form><input type=\"search\" name=\"q\" value=\"{}\" \
+         aria-label=\"Rows with these words\" placeholder=\"Rows with these words\">\
+         <button>Filter</button></form>\n",
+        escape(filter.text()),
+    );
+    if !filter.is_empty() {
+        out.push_str(
+            "<p>Only rows with all of these words are shown. <a href=\"/\">Show all</a></p>\n",
+        );
     }
-    rejections(&mut out, facts);
-    if sections.plans {
-        plans(&mut out, facts, now);
-    }
-    if let Some(inputs) = sections.inputs {
-        table(&mut out, inputs);
-    }
-    out.push_str("</body></html>\n");
-    out
 }
 
 fn state(facts: &Facts, now: Timestamp) -> String {
@@ -94,33 +136,49 @@ fn state(facts: &Facts, now: Timestamp) -> String {
     out
 }
 
-fn rejections(out: &mut String, facts: &Facts) {
-    table(
-        out,
-        &Section {
-            title: "Rejected".to_owned(),
-            headings: ["Object", "Reason", "Why"].map(str::to_owned).to_vec(),
-            rows: facts
-                .rejections
-                .iter()
-                .map(|r| vec![r.object.to_string(), r.reason.to_owned(), r.message.clone()])
-                .collect(),
-        },
-    );
+fn rejections(facts: &Facts) -> Section {
+    let row = |rejection: &isthmus_core::Rejection| {
+        vec![
+            rejection.object.to_string(),
+            rejection.reason.to_owned(),
+            rejection.message.clone(),
+        ]
+    };
+    Section::new(
+        "Rejected",
+        ["Object", "Reason", "Why"],
+        facts.rejections.iter().map(row).collect(),
+    )
+}
+
+/// What was read of AWS, and when.
+fn reads(facts: &Facts, now: Timestamp) -> Option<Section> {
+    let row = |(what, (count, at)): (&&str, &(usize, Timestamp))| {
+        vec![(*what).to_owned(), thousands(*count), age(*at, now)]
+    };
+    let rows: Vec<_> = facts.reads.iter().map(row).collect();
+    (!rows.is_empty()).then(|| Section::new("Read from AWS", ["What", "Count", "Read"], rows))
 }
 
 fn plans(out: &mut String, facts: &Facts, now: Timestamp) {
-    out.push_str("<h2>Last plan</h2>\n");
+    out.push_str("<h2 id=\"last-plan\">Last plan</h2>\n");
     let Some(plan) = &facts.plan else {
         out.push_str("<p>None yet.</p>\n");
         return;
     };
     let mut show = |plan: &Planned, what: &str| {
+        let count = plan.text.lines().count();
+        let first: Vec<&str> = plan.text.lines().take(PLAN_LINES).collect();
+        let more = if count > PLAN_LINES {
+            format!("; first {PLAN_LINES} of {} lines", thousands(count))
+        } else {
+            String::new()
+        };
         let _ = writeln!(
             out,
-            "<p>{what} {}</p><pre>{}</pre>",
+            "<p>{what} {}{more}</p><pre>{}</pre>",
             ago(plan.at, now),
-            escape(plan.text.trim_end())
+            escape(first.join("\n").trim_end())
         );
     };
     show(plan, "Made");
@@ -129,36 +187,16 @@ fn plans(out: &mut String, facts: &Facts, now: Timestamp) {
     }
 }
 
-fn table(out: &mut String, section: &Section) {
-    let _ = writeln!(
-        out,
-        "<h2>{} <small>{}</small></h2>",
-        escape(&section.title),
-        section.rows.len()
-    );
-    if section.rows.is_empty() {
-        out.push_str("<p>None.</p>\n");
-        return;
-    }
-    out.push_str("<div class=\"wide\"><table><thead><tr>");
-    for heading in &section.headings {
-        let _ = write!(out, "<th scope=\"col\">{}</th>", escape(heading));
-    }
-    out.push_str("</tr></thead><tbody>\n");
-    for row in &section.rows {
-        out.push_str("<tr>");
-        for cell in row {
-            let _ = write!(out, "<td>{}</td>", escape(cell));
-        }
-        out.push_str("</tr>\n");
-    }
-    out.push_str("</tbody></table></div>\n");
+fn age(at: Timestamp, now: Timestamp) -> String {
+    let seconds = now.duration_since(at).as_secs().try_into().unwrap_or(0);
+    crate::watch::age(std::time::Duration::from_secs(seconds))
 }
 
 fn ago(at: Timestamp, now: Timestamp) -> String {
-    let seconds = now.duration_since(at).as_secs().try_into().unwrap_or(0);
-    let age = crate::watch::age(std::time::Duration::from_secs(seconds));
-    format!("<time datetime=\"{at}\" title=\"{at}\">{age}</time>")
+    format!(
+        "<time datetime=\"{at}\" title=\"{at}\">{}</time>",
+        age(at, now)
+    )
 }
 
 /// Text as HTML content or attribute value.
@@ -176,3 +214,6 @@ fn escape(text: &str) -> String {
     }
     out
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,11 +3,13 @@
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
-use hyper::header::{ALLOW, CONTENT_SECURITY_POLICY, HeaderValue};
+use hyper::header::{
+    ALLOW, CONTENT_SECURITY_POLICY, HeaderValue, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+};
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -35,7 +37,7 @@ type MakePage = Arc<dyn Fn() -> Page + Send + Sync>;
 /// | `/readyz` | 200, or 503 with what is missing, one a line |
 /// | `/metrics` | Prometheus text |
 /// | `/plan`, `/plan?format=json` | the last plan; `null` in JSON before the first |
-/// | `/` | a page for people |
+/// | `/`, `/?q=words` | a page for people, or the rows of it with these words |
 #[derive(Clone)]
 pub struct Admin {
     name: &'static str,
@@ -106,6 +108,12 @@ impl Admin {
 
     pub(crate) fn ended(&self, took: Duration, failures: Vec<String>) {
         self.board.ended(took, failures);
+    }
+
+    /// Shows how many of something were read of AWS, and when.
+    pub(crate) fn read(&self, what: &'static str, count: usize, at: SystemTime) {
+        self.board
+            .read(what, count, at.try_into().unwrap_or_default());
     }
 
     pub(crate) fn leads(&self, leads: bool) {
@@ -191,13 +199,9 @@ impl Admin {
         }
         match path {
             "/readyz" => self.readyz(),
-            "/metrics" => body(
-                StatusCode::OK,
-                "text/plain; version=0.0.4; charset=utf-8",
-                self.metrics.render(),
-            ),
+            "/metrics" => self.metrics_answer(),
             "/plan" => self.plan_answer(query),
-            "/" => self.page_answer(),
+            "/" => self.page_answer(query),
             _ => text(StatusCode::OK, "ok\n".to_owned()),
         }
     }
@@ -214,6 +218,16 @@ impl Admin {
         } else {
             text(StatusCode::SERVICE_UNAVAILABLE, missing.join("\n") + "\n")
         }
+    }
+
+    /// Whether the watches are in sync is asked when somebody wants to know.
+    fn metrics_answer(&self) -> Response<Full<Bytes>> {
+        let watches = self.parts().watches.clone();
+        for (watch, in_sync) in watches.iter().flat_map(Watches::in_sync) {
+            self.metrics.watch(watch, in_sync);
+        }
+        let kind = "text/plain; version=0.0.4; charset=utf-8";
+        body(StatusCode::OK, kind, self.metrics.render())
     }
 
     fn plan_answer(&self, query: Option<&str>) -> Response<Full<Bytes>> {
@@ -246,25 +260,31 @@ impl Admin {
         }
     }
 
-    fn page_answer(&self) -> Response<Full<Bytes>> {
+    fn page_answer(&self, query: Option<&str>) -> Response<Full<Bytes>> {
         let (watches, page, serves) = {
             let parts = self.parts();
             (parts.watches.clone(), parts.page.clone(), parts.serves)
         };
-        let inputs = watches.map(|watches| watches.section());
+        let watches = watches.map(|watches| watches.section());
+        let filter = html::Filter::from_query(query);
         let page = page.map_or_else(Page::default, |page| page());
         let facts = self.board.facts();
         let sections = html::Sections {
             page: &page,
-            inputs: inputs.as_ref(),
+            watches: watches.as_ref(),
             plans: !serves,
+            filter: &filter,
         };
         let html = html::render(self.name, &facts, &sections, Timestamp::now());
         let mut answer = body(StatusCode::OK, "text/html; charset=utf-8", html);
-        answer.headers_mut().insert(
-            CONTENT_SECURITY_POLICY,
-            HeaderValue::from_static("default-src 'none'; style-src 'unsafe-inline'"),
-        );
+        let headers = answer.headers_mut();
+        for (name, value) in [
+            (CONTENT_SECURITY_POLICY, html::POLICY),
+            (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+            (REFERRER_POLICY, "no-referrer"),
+        ] {
+            headers.insert(name, HeaderValue::from_static(value));
+        }
         answer
     }
 

@@ -6,6 +6,7 @@ use std::str::FromStr;
 use isthmus_core::RemovalLimit;
 
 use super::{ListenAddress, Problems};
+use crate::traces::OtlpEndpoint;
 
 /// The flags of all four binaries.
 #[derive(Clone, Debug, clap::Args)]
@@ -25,6 +26,10 @@ pub struct CommonArgs {
     /// Logs as text or as JSON, on stderr.
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub log_format: LogFormat,
+
+    /// Where OpenTelemetry traces go by OTLP over HTTP, as http://HOST:PORT; otherwise there are none.
+    #[arg(long, value_name = "URL")]
+    pub otlp_endpoint: Option<OtlpEndpoint>,
 
     /// Where the admin server listens (health, metrics, plan); :0 for a free port.
     #[arg(long, value_name = "ADDRESS", default_value = ":7979")]

@@ -14,6 +14,7 @@ use isthmus_core::ErrorClass;
 
 use super::rights::DRY_RUN;
 use crate::Metrics;
+use crate::traces::CALL;
 
 /// Counts each attempt of each call, as AWS does for its rates: outcome,
 /// throttling, time. An attempt that never left, for lack of credentials say,
@@ -103,10 +104,59 @@ impl Intercept for CallMetrics {
             }
             _ => self.failure(context.response(), &service, call.name()),
         };
+        let took = sent.elapsed();
         self.metrics
-            .aws_request(&service, call.name(), failure, sent.elapsed());
+            .aws_request(&service, call.name(), failure, took);
+        let outcome = failure.map_or("ok", ErrorClass::as_str);
+        let request_id = context.response().and_then(request_id);
+        tracing::debug!(
+            target: CALL,
+            service,
+            operation = call.name(),
+            outcome,
+            request_id,
+            took_ms = took.as_secs_f64() * 1000.0,
+            "AWS call"
+        );
         Ok(())
     }
+
+    /// A call that failed in the end is worth a line: AWS's support asks for the
+    /// id of the request.
+    fn read_after_execution(
+        &self,
+        context: &FinalizerInterceptorContextRef<'_>,
+        _components: &RuntimeComponents,
+        cfg: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let (Some(Err(_)), Some(response)) = (context.output_or_error(), context.response()) else {
+            return Ok(());
+        };
+        let code = code(response).unwrap_or_default();
+        let class = ErrorClass::from_aws(Some(&code), Some(response.status().as_u16()));
+        if let (Some(call), Some(request_id)) = (cfg.load::<Metadata>(), request_id(response))
+            && code != DRY_RUN
+        {
+            tracing::info!(
+                service = call.service().replace(' ', "").to_lowercase(),
+                operation = call.name(),
+                class = class.as_str(),
+                code,
+                request_id,
+                "AWS refused a call"
+            );
+        }
+        Ok(())
+    }
+}
+
+/// AWS's id of the request, which its
+/// [support](https://docs.aws.amazon.com/sdk-for-rust/latest/dg/error-handling.html) asks for.
+/// The header is the same in all protocols that are used here.
+fn request_id(response: &HttpResponse) -> Option<&str> {
+    let headers = response.headers();
+    let names = ["x-amzn-requestid", "x-amz-request-id"];
+    names.into_iter().find_map(|name| headers.get(name))
 }
 
 /// The error code of an answer, if it has one.

@@ -64,7 +64,7 @@ fn flags_of_all_three_kinds() {
 fn problems_of_every_kind_are_told_together_and_once() {
     let exit = read(
         "--max-certs-alb 25 --target-access-mode Legacy --max-removal-percent 101 \
-         --log-format xml --leader-election-id Upper",
+         --log-format xml --otlp-endpoint otel:4318 --leader-election-id Upper",
     )
     .err()
     .unwrap();
@@ -74,6 +74,7 @@ fn problems_of_every_kind_are_told_together_and_once() {
         lines,
         [
             r#"--log-format: "xml" is not allowed; allowed: text, json"#,
+            r#"--otlp-endpoint: "otel:4318" is not allowed; allowed: http://HOST:PORT of a collector that takes OTLP over HTTP, such as http://otel-collector.monitoring:4318"#,
             r#"--max-removal-percent: "101" is not allowed; allowed: 0 to 100"#,
             r#"--leader-election-id: "Upper" is not allowed; allowed: lower-case letters, digits, '-' and '.'"#,
             r#"--max-certs-alb: "25" is not allowed; allowed: 1 to 24"#,

@@ -10,7 +10,7 @@ const SECONDS: [f64; 12] = [
 ];
 
 /// Names and help of the vectors.
-const HELP: [(&str, &str); 9] = [
+const HELP: [(&str, &str); 11] = [
     (
         "isthmus_reconcile_duration_seconds",
         "How long each step of a reconcile took.",
@@ -43,6 +43,14 @@ const HELP: [(&str, &str); 9] = [
     (
         "isthmus_aws_throttles_total",
         "Requests that AWS throttled.",
+    ),
+    (
+        "isthmus_watch_in_sync",
+        "1 while a watch of the API server has delivered its first list and does not fail.",
+    ),
+    (
+        "isthmus_input_read_timestamp_seconds",
+        "When something was last read of AWS, as Unix time.",
     ),
 ];
 

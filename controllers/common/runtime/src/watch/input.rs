@@ -141,6 +141,13 @@ impl Input {
         (!state.ready).then(|| format!("{}: {why}", self.kind))
     }
 
+    /// Whether it has delivered its first list and does not fail. A kind that the
+    /// API server need not serve is in sync without it.
+    pub(super) fn is_in_sync(&self) -> bool {
+        let state = self.state();
+        state.ready && state.error().is_none()
+    }
+
     /// Kind, objects, state, age of the last change.
     pub(super) fn row(&self) -> Vec<String> {
         let state = self.state();

@@ -117,20 +117,27 @@ async fn the_page_escapes_everything_it_shows() {
     admin.plan(&report(evil));
     admin.ended(Duration::from_secs(2), vec![evil.to_owned()]);
     admin.leads(false);
+    admin.read("certificates", 1200, SystemTime::now());
     let address = listening(&admin).await;
     let (status, head, html) = fetch(address, "GET", "/").await;
     assert_eq!(status, 200);
-    assert!(
-        head.contains("content-security-policy: default-src 'none'"),
-        "{head}"
-    );
+    for said in [
+        "content-security-policy: default-src 'none'; style-src 'sha256-",
+        "x-content-type-options: nosniff",
+        "referrer-policy: no-referrer",
+        "cache-control: no-store",
+    ] {
+        assert!(head.contains(said), "{said} in {head}");
+    }
     assert!(!html.contains("<script"), "{html}");
     let escaped = "&lt;script&gt;alert(&quot;1&quot; &amp; &#39;2&#39;)&lt;/script&gt;";
-    assert_eq!(html.matches(escaped).count(), 7, "{html}");
+    assert_eq!(html.matches(escaped).count(), 9, "{html}");
     for said in [
         "prefers-color-scheme:dark",
         "Rejected",
         "Inputs",
+        "Read from AWS",
+        ">1,200<",
         "stands by",
         "had 1 failure",
         "took 2s",
