@@ -153,7 +153,7 @@ async fn services_of_every_type() -> Result<()> {
     );
     let (_, page) = process.admin_page("/").await?;
     assert!(
-        page.contains("Node") && !page.contains("<td>Pod</td>"),
+        page.contains(">Node</td>") && !page.contains(">Pod</td>"),
         "pods are not watched before they are needed"
     );
 

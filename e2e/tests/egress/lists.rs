@@ -1,6 +1,6 @@
 //! When a list of ConfigMaps is believed.
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use isthmus_e2e::Process;
 
 use crate::front::Front;
@@ -165,7 +165,8 @@ async fn a_deletion_that_no_watch_told_is_seen_at_the_next_full_list() -> Result
     eventually("a list that fails", async || {
         Ok((front.rules().lists > lists).then_some(()))
     })
-    .await?;
+    .await
+    .with_context(|| process.stderr())?;
     {
         let mut rules = front.rules();
         (rules.no_history, rules.no_lists) = (false, false);

@@ -90,6 +90,7 @@ async fn the_operators_limits_hold_for_each_entry_alone() -> Result<()> {
     stage.apply("partners", &older).await?;
     let limits = ["--max-cidrs-per-namespace=2", "--min-prefix-length=16"];
     stage.well("a", &limits).await?;
+    stage.another_second("partners").await?;
     let newer = [
         ("b", "198.51.100.0/24"),
         ("c", "192.0.3.0/24"),

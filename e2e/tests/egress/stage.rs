@@ -1,7 +1,7 @@
 //! What the tests of `isthmus-egress` share: the world, ConfigMaps, Events.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, ensure};
 use aws_sdk_ec2::Client as Ec2;
@@ -69,6 +69,18 @@ impl Stage {
 
     pub(crate) async fn delete(&self, name: &str) -> Result<()> {
         delete(&self.testbed, name).await
+    }
+
+    /// Waits until a ConfigMap that is made now is younger than this one: the API
+    /// server notes the second.
+    pub(crate) async fn another_second(&self, than: &str) -> Result<()> {
+        let made = config_maps(&self.testbed).get(than).await?;
+        let made = made.metadata.creation_timestamp.context("a time")?.0;
+        eventually("the next second", async || {
+            let now = SystemTime::now().duration_since(UNIX_EPOCH)?;
+            Ok((i128::from(now.as_secs()) > i128::from(made.as_second())).then_some(()))
+        })
+        .await
     }
 
     pub(crate) async fn picture(&self) -> Result<Vec<String>> {

@@ -51,11 +51,14 @@ async fn a_service_accounts_role_comes_after_the_pods_own() -> Result<()> {
         format!("arn:aws:sts::{ACCOUNT}:assumed-role/of-account/shop.a")
     );
     let (_, page) = proxy.process.admin_page("/").await?;
-    for cell in ["service-account", "pod", "default", "assume-role"] {
-        assert!(
-            page.contains(&format!("<td>{cell}</td>")),
-            "{cell} in\n{page}"
-        );
+    for (column, cell) in [
+        ("Written at", "service-account"),
+        ("Written at", "pod"),
+        ("Written at", "default"),
+        ("Source", "assume-role"),
+    ] {
+        let cell = format!(r#"<td data-h="{column}">{cell}</td>"#);
+        assert!(page.contains(&cell), "{cell} in\n{page}");
     }
     let accounts: Api<ServiceAccount> = Api::namespaced(testbed.kube(), "shop");
     let other = json!({"metadata": {"annotations": {ROLE: "of-another"}}});

@@ -116,7 +116,7 @@ async fn sts_is_given_each_pods_own_token() -> Result<()> {
     }
     let (_, page) = proxy.process.admin_page("/").await?;
     for text in [
-        "<td>web-identity</td>",
+        r#"<td data-h="Source">web-identity</td>"#,
         "NoPodToken",
         "once it presents a token",
     ] {

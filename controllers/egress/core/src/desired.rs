@@ -119,7 +119,8 @@ fn rejection(object: &ObjectRef, entry: &Entry, refusal: &Refusal) -> Rejection 
 }
 
 /// Refuses what is over the limit of its namespace. The oldest ConfigMap comes
-/// first, so that a new one never takes the place of what is in use.
+/// first, by name among those of the same second, so that a new one does not take
+/// the place of what is in use.
 fn limit_namespaces(lists: &mut [WantedList], snapshot: &Snapshot, most: usize) {
     if most == 0 {
         return;
