@@ -23,14 +23,14 @@ mod stage;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
-use isthmus_e2e::Testbed;
+use isthmus_e2e::{Testbed, eventually};
 
 use crowd::{fill, hosts_of_external_dns, make, ten_thousand_hosts};
 use measure::{
     a_full_zone, at_rest, five_hundred_for_three_owners, one_change, one_poisoned_of_five_hundred,
 };
 use process::Watched;
-use stage::{BINARY, SOURCE, Stage, eventually};
+use stage::{BINARY, SOURCE, Stage};
 
 const ROUNDS: usize = 10;
 

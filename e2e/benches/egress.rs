@@ -16,7 +16,7 @@ use egress_core::{
     status, tags,
 };
 use isthmus_core::{ObjectRef, Ownership, RemovalLimit};
-use isthmus_e2e::{CLUSTER_ID, Testbed, World};
+use isthmus_e2e::{CLUSTER_ID, PATIENCE, Testbed, World};
 
 const ZONES: [&str; 3] = ["a", "b", "c"];
 const NOW: i64 = 1_793_491_200;
@@ -237,10 +237,7 @@ async fn at_rest() -> Result<()> {
             .count()
             == 2 * ZONES.len()
     };
-    testbed
-        .gate
-        .wait_for(Duration::from_secs(60), built)
-        .await?;
+    testbed.gate.wait_for(PATIENCE, built).await?;
     tokio::time::sleep(2 * RESYNC).await;
     testbed.gate.clear();
     tokio::time::sleep(WATCHED).await;

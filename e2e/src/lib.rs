@@ -28,6 +28,7 @@ pub mod http;
 pub mod playground;
 mod promtool;
 mod testbed;
+mod waiting;
 mod world;
 
 pub use crash::{CrashReport, Scenario, kill_after_every_call};
@@ -37,6 +38,7 @@ pub use testbed::{
     Command, EmulatorSettings, Emulators, Finished, Imds, ImdsRequest, Process, Right,
     ServiceAccount, Testbed, free_port,
 };
+pub use waiting::{PATIENCE, eventually};
 pub use world::{Authority, Certificate, Instance, Issued, ROUTE_GROUP_DEFINITION, Subnet, World};
 
 /// The region that the testbed plays.

@@ -30,14 +30,13 @@ mod sources;
 mod trouble;
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use aws_sdk_elasticloadbalancingv2::Client as Elb;
 use aws_sdk_elasticloadbalancingv2::types as elb;
 use isthmus_e2e::{
-    CLUSTER_ID, EmulatorSettings, Fault, Finished, Process, Scenario, Testbed, World,
-    kill_after_every_call,
+    CLUSTER_ID, EmulatorSettings, Fault, Finished, PATIENCE, Process, Scenario, Testbed, World,
+    eventually, kill_after_every_call,
 };
 use kube::Api;
 use kube::api::{DeleteParams, Patch, PatchParams};
@@ -48,7 +47,6 @@ const BINARY: &str = "isthmus-ingress";
 const CLUSTER: &str = "--cluster-id=aws:123456789012:eu-central-1:kube-1";
 /// What is not needed goes at once.
 const NO_GRACE: &str = "--cert-ttl-timeout=0s";
-const PATIENCE: Duration = Duration::from_secs(60);
 
 fn ingress(name: &str, hosts: &[&str], annotations: &[(&str, &str)]) -> String {
     let rules: Vec<_> = hosts.iter().map(|host| json!({"host": host})).collect();
@@ -85,21 +83,6 @@ async fn well(testbed: &Testbed, more: &[&str]) -> Result<Finished> {
     let finished = once(testbed, more).await?;
     ensure!(finished.code == Some(0), "{finished}");
     Ok(finished)
-}
-
-/// Waits until `done` gives something, and says what it waited for if it does not.
-async fn eventually<T>(what: &str, done: impl AsyncFn() -> Result<Option<T>>) -> Result<T> {
-    let wait = async {
-        loop {
-            if let Some(found) = done().await? {
-                return anyhow::Ok(found);
-            }
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-    };
-    tokio::time::timeout(PATIENCE, wait)
-        .await
-        .with_context(|| format!("waited for {what}"))?
 }
 
 /// How many reconciles a controller has behind it.

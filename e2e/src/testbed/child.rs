@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
+use crate::PATIENCE;
+
 /// Runs its arguments as a child and reads signal names from its own stdin; at
 /// the end of stdin, which the kernel brings about however we die, the child is
 /// killed. `$1` is a folder to remove at the end, or empty.
@@ -75,7 +77,7 @@ impl Child {
     /// Waits until `ready` says yes.
     ///
     /// # Errors
-    /// With the end of the log, if the process ends or a minute passes.
+    /// With the end of the log, if the process ends or [`PATIENCE`] is over.
     pub(crate) async fn wait_until<F>(&self, ready: impl Fn() -> F) -> Result<()>
     where
         F: Future<Output = bool>,
@@ -85,7 +87,7 @@ impl Child {
             if let Some(status) = self.ended() {
                 bail!("{} ended: {status}\n{}", self.name, self.log_tail());
             }
-            if start.elapsed() > Duration::from_secs(90) {
+            if start.elapsed() > PATIENCE {
                 bail!("{} is not ready in time\n{}", self.name, self.log_tail());
             }
             tokio::time::sleep(Duration::from_millis(25)).await;

@@ -13,7 +13,7 @@ use super::{Testbed, ports};
 use crate::{REGION, binaries};
 
 /// How long a run may take that should end by itself.
-const RUN_LIMIT: Duration = Duration::from_secs(120);
+const RUN_LIMIT: Duration = Duration::from_secs(300);
 
 /// A command line for one of the binaries. Its environment is the testbed's and
 /// nothing else: `KUBECONFIG`, the gate as `AWS_ENDPOINT_URL`, the region, test

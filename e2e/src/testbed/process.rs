@@ -7,10 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncWriteExt as _, BufReader};
 
-use crate::http;
-
-/// How long a controller may take to become ready.
-const READY_LIMIT: Duration = Duration::from_secs(60);
+use crate::{PATIENCE, http};
 
 /// How a binary ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,7 +65,7 @@ impl Process {
     /// Waits until `/readyz` says 200.
     ///
     /// # Errors
-    /// With its output, if it ends or takes longer than a minute.
+    /// With its output, if it ends or takes longer than [`PATIENCE`].
     pub async fn wait_ready(&mut self) -> Result<()> {
         let url = format!("{}/readyz", self.admin);
         let start = tokio::time::Instant::now();
@@ -79,7 +76,7 @@ impl Process {
                 return Ok(());
             }
             let ended = self.guard.try_wait()?;
-            if ended.is_some() || start.elapsed() > READY_LIMIT {
+            if ended.is_some() || start.elapsed() > PATIENCE {
                 let (binary, stderr) = (self.binary, self.stderr());
                 bail!("{binary} is not ready ({ended:?})\n{stderr}");
             }
@@ -105,13 +102,13 @@ impl Process {
         self.finished().await
     }
 
-    /// SIGTERM, and the end, for which it has 15 s.
+    /// SIGTERM, and the end.
     ///
     /// # Errors
-    /// If it does not end.
+    /// If it does not end within [`PATIENCE`].
     pub async fn terminate(mut self) -> Result<Finished> {
         self.signal("TERM").await?;
-        match tokio::time::timeout(Duration::from_secs(15), self.finished()).await {
+        match tokio::time::timeout(PATIENCE, self.finished()).await {
             Ok(finished) => finished,
             Err(_) => bail!("{} does not end\n{}", self.binary, self.stderr()),
         }

@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use aws_sdk_route53::types::RrType;
-use isthmus_e2e::{Fault, World};
+use isthmus_e2e::{Fault, World, eventually};
 
 use crate::stage::{
-    BINARY, LB, OTHER_LB, SOURCE, Stage, eventually, ingress, published, records, sorted, values,
+    BINARY, LB, OTHER_LB, SOURCE, Stage, ingress, published, records, sorted, values,
 };
 
 const ACTIONS: [&str; 3] = [

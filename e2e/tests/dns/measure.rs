@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
-use isthmus_e2e::{Call, Fault, Process, Testbed, World};
+use isthmus_e2e::{Call, Fault, PATIENCE, Process, Testbed, World, eventually};
 
 use crate::crowd::{fill, hosts_of_external_dns, make};
-use crate::stage::{BINARY, LB, OTHER_LB, SOURCE, Stage, annotated, eventually, ingress, records};
+use crate::stage::{BINARY, LB, OTHER_LB, SOURCE, Stage, annotated, ingress, records};
 
 /// The interval that stands for half an hour.
 const HALF_AN_HOUR: Duration = Duration::from_secs(12);
@@ -95,7 +95,7 @@ pub(crate) async fn one_change(stage: &Stage, round: usize) -> Result<OneChange>
     stage.apply(&[moved]).await?;
     let changed = Instant::now();
     let enough = |calls: &[Call]| calls.iter().any(Call::is_write);
-    gate.wait_for(Duration::from_secs(60), enough).await?;
+    gate.wait_for(PATIENCE, enough).await?;
     // Anything that might follow.
     tokio::time::sleep(Duration::from_secs(3)).await;
     let calls = gate.calls();

@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use anyhow::Result;
-use isthmus_e2e::Process;
+use isthmus_e2e::{Process, eventually};
 use serde_json::json;
 
 use crate::sources::{
     DNS_ENDPOINTS, ROUTE_GROUPS, delete_kind, dns_endpoint, route_group, service,
 };
-use crate::stage::{BINARY, LB, Stage, annotated, eventually, ingress, published};
+use crate::stage::{BINARY, LB, Stage, annotated, ingress, published};
 
 const ALL: [&str; 6] = [
     "--source=ingress",

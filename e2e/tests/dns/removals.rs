@@ -5,13 +5,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use isthmus_e2e::{Process, World};
+use isthmus_e2e::{Process, World, eventually};
 use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
 use crate::crowd::{delete_all, make};
-use crate::stage::{BINARY, LB, SOURCE, Stage, eventually, ingress, published, sorted};
+use crate::stage::{BINARY, LB, SOURCE, Stage, ingress, published, sorted};
 
 const HOSTS: usize = 30;
 

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use anyhow::Result;
 use aws_sdk_route53::Client as Route53;
 use aws_sdk_route53::types::{ResourceRecordSet, RrType};
-use isthmus_e2e::Fault;
+use isthmus_e2e::{Fault, eventually};
 
-use crate::stage::{LB, Stage, annotated, eventually};
+use crate::stage::{LB, Stage, annotated};
 
 const PREFIX: &str = "external-dns.kubernetes.io/";
 

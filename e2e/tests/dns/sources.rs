@@ -1,6 +1,7 @@
 //! Each source at the real API server.
 
 use anyhow::Result;
+use isthmus_e2e::eventually;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::Api;
 use kube::api::{ApiResource, DeleteParams, DynamicObject};
@@ -8,7 +9,7 @@ use kube::core::GroupVersionKind;
 use kube::runtime::wait::{await_condition, conditions};
 use serde_json::{Value, json};
 
-use crate::stage::{BINARY, LB, OTHER_LB, Stage, eventually, ingress, published, sorted};
+use crate::stage::{BINARY, LB, OTHER_LB, Stage, ingress, published, sorted};
 
 pub(crate) const ROUTE_GROUPS: &str = include_str!("crds/routegroup.yaml");
 pub(crate) const DNS_ENDPOINTS: &str = include_str!("../../../manifests/dns/crd/dnsendpoints.yaml");

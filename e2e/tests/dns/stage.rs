@@ -1,14 +1,13 @@
 //! What the tests of `isthmus-dns` share.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use aws_sdk_route53::Client as Route53;
 use aws_sdk_route53::types::{
     AliasTarget, Change, ChangeAction, ChangeBatch, ResourceRecord, ResourceRecordSet, RrType,
 };
-use isthmus_e2e::{Finished, Testbed, World};
+use isthmus_e2e::{Finished, Testbed, World, eventually};
 use k8s_openapi::api::events::v1::Event;
 use k8s_openapi::api::networking::v1::Ingress;
 use kube::Api;
@@ -19,7 +18,6 @@ pub(crate) const BINARY: &str = "isthmus-dns";
 pub(crate) const LB: &str = "kube-1-123.eu-central-1.elb.amazonaws.com";
 pub(crate) const OTHER_LB: &str = "kube-2-456.eu-central-1.elb.amazonaws.com";
 pub(crate) const SOURCE: [&str; 2] = ["--source=ingress", "--provider=aws"];
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A testbed with the zone `example.org`.
 pub(crate) struct Stage {
@@ -248,22 +246,4 @@ pub(crate) fn mark(name: &str, owner: &str, ingress: &str) -> Result<ResourceRec
         "\"heritage=external-dns,external-dns/owner={owner},external-dns/resource=ingress/shop/{ingress}\""
     );
     values(name, RrType::Txt, 300, &[&value])
-}
-
-/// Waits until `done` gives something, and says what it waited for if it does not.
-pub(crate) async fn eventually<T>(
-    what: &str,
-    done: impl AsyncFn() -> Result<Option<T>>,
-) -> Result<T> {
-    let wait = async {
-        loop {
-            if let Some(found) = done().await? {
-                return anyhow::Ok(found);
-            }
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-    };
-    tokio::time::timeout(PATIENCE, wait)
-        .await
-        .with_context(|| format!("waited for {what}"))?
 }

@@ -3,9 +3,9 @@
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use isthmus_e2e::{Fault, World};
+use isthmus_e2e::{Fault, PATIENCE, World, eventually};
 
-use crate::stage::{BINARY, LB, SOURCE, Stage, eventually, ingress, published, records, sorted};
+use crate::stage::{BINARY, LB, SOURCE, Stage, ingress, published, records, sorted};
 
 /// An Ingress whose name Route 53 refuses to take.
 fn poisoned(stage: &Stage) -> String {
@@ -149,11 +149,7 @@ async fn a_lost_answer_accuses_nobody_and_is_found_out() -> Result<()> {
             .count()
             >= 2
     };
-    stage
-        .testbed
-        .gate
-        .wait_for(Duration::from_secs(20), settled)
-        .await?;
+    stage.testbed.gate.wait_for(PATIENCE, settled).await?;
     eventually("a success", async || {
         let (_, metrics) = process.admin_page("/metrics").await?;
         let refused = metrics.contains("isthmus_dns_refused_names 0");

@@ -1,10 +1,11 @@
 //! Elastic IPs that are handed over.
 
 use anyhow::{Context, Result};
+use isthmus_e2e::eventually;
 use serde_json::json;
 
 use crate::picture::{built, routed, sorted};
-use crate::stage::{Stage, eventually};
+use crate::stage::Stage;
 
 const BANK: &str = "203.0.113.0/24";
 const A: &str = "192.0.2.1";

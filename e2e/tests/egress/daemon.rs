@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
-use isthmus_e2e::EmulatorSettings;
+use isthmus_e2e::{EmulatorSettings, eventually};
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::Api;
 use kube::api::{Patch, PatchParams};
@@ -11,7 +11,7 @@ use serde_json::json;
 
 use crate::picture::{built, routed, sorted};
 use crate::process::{metric, settled};
-use crate::stage::{STATUS, Stage, entries, eventually};
+use crate::stage::{STATUS, Stage, entries};
 
 const IP: &str = "192.0.2.1";
 const BANK: &str = "203.0.113.0/24";

@@ -1,12 +1,12 @@
 //! When a list of ConfigMaps is believed.
 
 use anyhow::{Context as _, Result};
-use isthmus_e2e::Process;
+use isthmus_e2e::{Process, eventually};
 
 use crate::front::Front;
 use crate::picture::{built, routed, sorted};
 use crate::process::metric;
-use crate::stage::{BINARY, Stage, eventually};
+use crate::stage::{BINARY, Stage};
 
 const IP: &str = "192.0.2.1";
 const BANK: &str = "203.0.113.0/24";

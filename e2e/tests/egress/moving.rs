@@ -8,12 +8,12 @@ use std::collections::BTreeMap;
 
 use anyhow::{Context, Result};
 use aws_sdk_ec2::types::Tag;
-use isthmus_e2e::{CLUSTER_ID, Finished};
+use isthmus_e2e::{CLUSTER_ID, Finished, eventually};
 use serde_json::{Value, json};
 
 use crate::old_stack::{BANK, TAX, old_stack};
 use crate::picture::tag_of;
-use crate::stage::{BINARY, Stage, entries, eventually};
+use crate::stage::{BINARY, Stage, entries};
 
 const PAGE: &str = "../docs/migrating/from-kube-static-egress-controller.md";
 /// The page's nth command line of `isthmus-egress`, with what stands for the

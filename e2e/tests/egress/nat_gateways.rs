@@ -1,11 +1,11 @@
 //! NAT gateways that fail.
 
 use anyhow::Result;
-use isthmus_e2e::EmulatorSettings;
+use isthmus_e2e::{EmulatorSettings, PATIENCE, eventually};
 use serde_json::json;
 
 use crate::picture::{built, is_gone, routed, sorted};
-use crate::stage::{BINARY, Stage, eventually};
+use crate::stage::{BINARY, Stage};
 
 const IP: &str = "192.0.2.1";
 
@@ -42,7 +42,7 @@ async fn a_failed_nat_gateway_is_said_and_replaced_with_its_address() -> Result<
     .await?;
     // It is replaced at once, the next time after a minute.
     let gate = &stage.testbed.gate;
-    gate.wait_for(std::time::Duration::from_secs(30), |calls| {
+    gate.wait_for(PATIENCE, |calls| {
         calls
             .iter()
             .filter(|call| call.action == "CreateNatGateway")
@@ -83,7 +83,7 @@ async fn a_nat_gateway_that_fails_once_leaves_nothing_behind() -> Result<()> {
     let args = stage.flags("a", &["--once"]);
     let mut process = stage.testbed.command(BINARY).await?.args(&args).spawn()?;
     let gate = &stage.testbed.gate;
-    let waited = gate.wait_for(std::time::Duration::from_secs(30), |calls| {
+    let waited = gate.wait_for(PATIENCE, |calls| {
         calls
             .iter()
             .any(|call| call.action == "CreateNatGateway" && call.status == 200)

@@ -1,9 +1,10 @@
 //! What the CloudFormation stack of kube-static-egress-controller has made.
 
 use anyhow::{Context, Result};
+use isthmus_e2e::eventually;
 
 use crate::picture::{CLUSTER_TAG, is_gone};
-use crate::stage::{Stage, eventually, tag};
+use crate::stage::{Stage, tag};
 
 pub(crate) const BANK: &str = "203.0.113.0/24";
 pub(crate) const TAX: &str = "198.51.100.0/24";

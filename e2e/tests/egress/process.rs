@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use isthmus_e2e::Process;
+use isthmus_e2e::{Process, eventually};
 
-use crate::stage::{BINARY, Stage, entries, eventually};
+use crate::stage::{BINARY, Stage, entries};
 
 impl Stage {
     /// The controller for some zones, `a` say, ready.

@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use anyhow::Result;
+use isthmus_e2e::eventually;
 
 use crate::process::{metric, reconciles, settled};
-use crate::stage::{Stage, entries, eventually};
+use crate::stage::{Stage, entries};
 
 /// What `--resync-interval` is if nobody says otherwise, a tenth earlier at most.
 const DEFAULT_RESYNC: Duration = Duration::from_secs(270);

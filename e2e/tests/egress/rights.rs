@@ -1,12 +1,12 @@
 //! What the role may not do is named at the start, before it is needed.
 
 use anyhow::Result;
-use isthmus_e2e::Fault;
+use isthmus_e2e::{Fault, eventually};
 use k8s_openapi::api::events::v1::Event;
 use kube::Api;
 use kube::api::ListParams;
 
-use crate::stage::{BINARY, Stage, eventually};
+use crate::stage::{BINARY, Stage};
 
 const FORBIDDEN: [&str; 2] = ["CreateNatGateway", "CreateRoute"];
 const NAMED: &str = "AWS does not allow ec2:CreateNatGateway, ec2:CreateRoute:";

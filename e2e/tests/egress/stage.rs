@@ -1,12 +1,12 @@
 //! What the tests of `isthmus-egress` share: the world, ConfigMaps, Events.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, ensure};
 use aws_sdk_ec2::Client as Ec2;
 use aws_sdk_ec2::types::Tag;
-use isthmus_e2e::{CLUSTER_ID, Finished, Testbed, World};
+use isthmus_e2e::{CLUSTER_ID, Finished, Testbed, World, eventually};
 use k8s_openapi::api::core::v1::ConfigMap;
 use k8s_openapi::api::events::v1::Event;
 use kube::Api;
@@ -17,7 +17,6 @@ use crate::picture::{Seen, is_gone, picture};
 
 pub(crate) const BINARY: &str = "isthmus-egress";
 pub(crate) const STATUS: &str = "isthmus.dev/egress-status";
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A testbed with the world's VPC, and the flags for some of its zones.
 pub(crate) struct Stage {
@@ -248,21 +247,4 @@ pub(crate) fn entries(status: &Value) -> Vec<String> {
         line.trim_end().to_owned()
     };
     all.iter().map(line).collect()
-}
-
-/// Waits until `done` gives something, and says what it waited for if it does not.
-pub(crate) async fn eventually<T>(
-    what: &str,
-    done: impl AsyncFn() -> Result<Option<T>>,
-) -> Result<T> {
-    let wait = async {
-        loop {
-            if let Some(found) = done().await? {
-                return anyhow::Ok(found);
-            }
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-    };
-    let found = tokio::time::timeout(PATIENCE, wait).await;
-    found.with_context(|| format!("waited for {what}"))?
 }

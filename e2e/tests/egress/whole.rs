@@ -5,12 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::process::Stdio;
 
 use anyhow::{Context, Result};
+use isthmus_e2e::eventually;
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio::sync::Mutex;
 
-use crate::stage::{Stage, config_map, entries, eventually, tag};
+use crate::stage::{Stage, config_map, entries, tag};
 
 const A: &str = "192.0.2.1";
 const B: &str = "192.0.2.2";

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use aws_sdk_ec2::types::{Filter, NatGateway, NatGatewayState, Tag, TagSpecification};
-use isthmus_e2e::{EmulatorSettings, Testbed, World};
+use isthmus_e2e::{EmulatorSettings, PATIENCE, Testbed, World};
 
 use super::code;
 
@@ -24,7 +24,7 @@ async fn until(ec2: &aws_sdk_ec2::Client, id: &str, state: NatGatewayState) -> R
         if gateway.state == Some(state.clone()) {
             return Ok(gateway);
         }
-        anyhow::ensure!(start.elapsed() < Duration::from_secs(10), "{gateway:?}");
+        anyhow::ensure!(start.elapsed() < PATIENCE, "{gateway:?}");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }

@@ -8,7 +8,7 @@ use aws_sdk_elasticloadbalancingv2::types::{
     Action, ActionTypeEnum, LoadBalancerStateEnum, LoadBalancerTypeEnum, ProtocolEnum,
     TargetDescription, TargetGroup,
 };
-use isthmus_e2e::{Certificate, EmulatorSettings, Testbed, World};
+use isthmus_e2e::{Certificate, EmulatorSettings, PATIENCE, Testbed, World};
 
 use super::code;
 
@@ -163,7 +163,7 @@ async fn a_load_balancer_takes_its_time_and_may_be_protected() -> Result<()> {
     assert_eq!(state().await?, Some(LoadBalancerStateEnum::Provisioning));
     let start = Instant::now();
     while state().await? != Some(LoadBalancerStateEnum::Active) {
-        anyhow::ensure!(start.elapsed() < Duration::from_secs(10), "not active");
+        anyhow::ensure!(start.elapsed() < PATIENCE, "not active");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     let protect = async |value: &str| {

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use aws_sdk_elasticloadbalancingv2::Client as Elb;
-use isthmus_e2e::{Authority, Fault, Process, Testbed};
+use isthmus_e2e::{Authority, Fault, PATIENCE, Process, Testbed, eventually};
 
 use crate::reading::{events, hostnames, load_balancers};
-use crate::{BINARY, CLUSTER, PATIENCE, eventually, ingress, once, reconciles, shop, well, world};
+use crate::{BINARY, CLUSTER, ingress, once, reconciles, shop, well, world};
 
 /// The default certificate of the one load balancer.
 async fn served(testbed: &Testbed) -> Result<String> {

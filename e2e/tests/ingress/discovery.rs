@@ -6,10 +6,10 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use aws_sdk_ec2::Client as Ec2;
 use aws_sdk_ec2::types::Tag;
-use isthmus_e2e::{CLUSTER_ID, Process, Testbed};
+use isthmus_e2e::{CLUSTER_ID, Process, Testbed, eventually};
 
 use super::reading::{events, hostnames, load_balancers};
-use super::{BINARY, CLUSTER, eventually, once, shop, world};
+use super::{BINARY, CLUSTER, once, shop, world};
 
 const RESYNC: &str = "--polling-interval=1s";
 

@@ -3,10 +3,10 @@
 use anyhow::{Context, Result, ensure};
 use aws_sdk_elasticloadbalancingv2::Client as Elb;
 use aws_sdk_elasticloadbalancingv2::types as elb;
-use isthmus_e2e::{Testbed, World};
+use isthmus_e2e::{Testbed, World, eventually};
 
 use super::reading::{end_state, events, hostnames, load_balancers};
-use super::{BINARY, CLUSTER, eventually, ingress, world};
+use super::{BINARY, CLUSTER, ingress, world};
 
 /// A settled load balancer for two certificates, and who changes it by hand.
 struct Hand {

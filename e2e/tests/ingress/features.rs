@@ -8,14 +8,14 @@ use aws_sdk_elasticloadbalancingv2::Client as Elb;
 use aws_sdk_elasticloadbalancingv2::types as elb;
 use aws_sdk_wafv2::Client as Waf;
 use aws_sdk_wafv2::types as waf;
-use isthmus_e2e::{Fault, Testbed};
+use isthmus_e2e::{Fault, Testbed, eventually};
 use k8s_openapi::api::core::v1::{Node, Pod};
 use kube::Api;
 use kube::api::{DeleteParams, Patch, PatchParams};
 use serde_json::json;
 
 use super::reading::{events, hostnames, load_balancers, targets};
-use super::{BINARY, CLUSTER, NO_GRACE, eventually, ingress, shop, well, world};
+use super::{BINARY, CLUSTER, NO_GRACE, ingress, shop, well, world};
 
 /// The actions that were written, in order.
 fn written(testbed: &Testbed) -> Vec<String> {

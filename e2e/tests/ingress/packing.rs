@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 
 use anyhow::Result;
 use aws_sdk_elasticloadbalancingv2::Client as Elb;
-use isthmus_e2e::Testbed;
+use isthmus_e2e::{Testbed, eventually};
 
 use crate::reading::{hostnames, load_balancers};
-use crate::{BINARY, CLUSTER, NO_GRACE, annotate, eventually, ingress, shop, well, world};
+use crate::{BINARY, CLUSTER, NO_GRACE, annotate, ingress, shop, well, world};
 
 const STRICT: &str = "ELBSecurityPolicy-TLS13-1-2-2021-06";
 

@@ -1,12 +1,12 @@
 //! Names that are withdrawn, and load balancers that go.
 
 use anyhow::Result;
-use isthmus_e2e::Fault;
+use isthmus_e2e::{Fault, eventually};
 use kube::api::{DeleteParams, Patch, PatchParams};
 use serde_json::json;
 
 use super::reading::{events, hostnames, ingresses, is_empty, load_balancers};
-use super::{BINARY, CLUSTER, NO_GRACE, eventually, ingress, shop, well, world};
+use super::{BINARY, CLUSTER, NO_GRACE, ingress, shop, well, world};
 
 #[tokio::test]
 async fn who_is_not_served_any_more_loses_the_name() -> Result<()> {

@@ -3,10 +3,10 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
-use isthmus_e2e::Process;
+use isthmus_e2e::{Process, eventually};
 
 use super::reading::hostnames;
-use super::{BINARY, CLUSTER, eventually, ingress, reconciles, shop, world};
+use super::{BINARY, CLUSTER, ingress, reconciles, shop, world};
 
 const ARGS: [&str; 3] = [
     CLUSTER,

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use anyhow::Result;
-use isthmus_e2e::Call;
+use isthmus_e2e::{Call, PATIENCE};
 
 use super::reading::load_balancers;
-use super::{BINARY, CLUSTER, PATIENCE, ingress, well, world};
+use super::{BINARY, CLUSTER, ingress, well, world};
 
 const BALANCERS: usize = 5;
 

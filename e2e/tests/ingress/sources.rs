@@ -1,16 +1,14 @@
 //! RouteGroups and IngressClasses.
 
-use std::time::Duration;
-
 use anyhow::Result;
-use isthmus_e2e::{ROUTE_GROUP_DEFINITION, Testbed};
+use isthmus_e2e::{ROUTE_GROUP_DEFINITION, Testbed, eventually};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::Api;
 use kube::api::{ApiResource, DeleteParams, DynamicObject, GroupVersionKind};
 use kube::runtime::wait::{await_condition, conditions};
 
 use crate::reading::{hostnames, load_balancers};
-use crate::{BINARY, CLUSTER, NO_GRACE, eventually, ingress, shop, well, world};
+use crate::{BINARY, CLUSTER, NO_GRACE, ingress, shop, well, world};
 
 const GROUP: &str = "
 apiVersion: zalando.org/v1
@@ -139,7 +137,7 @@ async fn the_default_class_is_that_of_ingresses_without_one() -> Result<()> {
         Ok(hostnames(&testbed, "shop").await?.pop())
     })
     .await?;
-    tokio::time::timeout(Duration::from_secs(10), process.terminate()).await??;
+    process.terminate().await?;
     let classes: Api<k8s_openapi::api::networking::v1::IngressClass> = Api::all(testbed.kube());
     classes.delete("skipper", &DeleteParams::default()).await?;
     Ok(())

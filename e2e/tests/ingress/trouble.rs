@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use aws_sdk_elasticloadbalancingv2::Client as Elb;
-use isthmus_e2e::{Call, Fault, Scenario, Testbed, World, kill_after_every_call};
+use isthmus_e2e::{Call, Fault, Scenario, Testbed, World, eventually, kill_after_every_call};
 use kube::api::{Patch, PatchParams};
 use serde_json::json;
 
 use super::reading::{end_state, hostnames, ingresses};
-use super::{BINARY, CLUSTER, NO_GRACE, eventually, ingress, once, shop, well, world};
+use super::{BINARY, CLUSTER, NO_GRACE, ingress, once, shop, well, world};
 
 /// Every read of a run on a settled load balancer.
 const READS: [&str; 14] = [

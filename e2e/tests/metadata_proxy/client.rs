@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use aws_credential_types::Credentials;
-use isthmus_e2e::{ACCOUNT, Process, Testbed};
+use isthmus_e2e::{ACCOUNT, PATIENCE, Process, Testbed};
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpSocket;
@@ -114,7 +114,7 @@ pub(crate) async fn listening(process: &mut Process) -> Result<SocketAddr> {
             return Ok(([127, 0, 0, 1], port).into());
         }
         ensure!(
-            process.ended()?.is_none() && start.elapsed() < Duration::from_secs(30),
+            process.ended()?.is_none() && start.elapsed() < PATIENCE,
             "it does not listen\n{log}"
         );
         tokio::time::sleep(Duration::from_millis(10)).await;
@@ -128,10 +128,7 @@ pub(crate) async fn until<F: Future<Output = Result<bool>>>(
 ) -> Result<()> {
     let start = Instant::now();
     while !holds().await? {
-        ensure!(
-            start.elapsed() < Duration::from_secs(15),
-            "waited in vain until {what}"
-        );
+        ensure!(start.elapsed() < PATIENCE, "waited in vain until {what}");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     Ok(())

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use isthmus_e2e::{Fault, Testbed};
+use isthmus_e2e::{Fault, PATIENCE, Testbed};
 use jiff::Timestamp;
 
 use crate::client::{A, LIST, Proxy, ROLE, pod, until};
@@ -32,7 +32,7 @@ async fn credentials_are_renewed_ahead_and_else_served_to_their_end() -> Result<
     // Nobody asks, and STS is asked again while the old ones have half of their life.
     let calls = |count: usize| {
         let gate = &testbed.gate;
-        gate.wait_for(Duration::from_secs(60), move |calls| calls.len() >= count)
+        gate.wait_for(PATIENCE, move |calls| calls.len() >= count)
     };
     calls(2).await?;
     assert!(Timestamp::now() < expires(&first)?, "too late");

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use isthmus_e2e::{Fault, Outcome, Testbed};
+use isthmus_e2e::{Fault, Outcome, PATIENCE, Testbed};
 use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{JoinHandle, JoinSet};
@@ -138,7 +138,7 @@ async fn sigterm_ends_it_and_the_call_under_way() -> Result<()> {
     let proxy = Proxy::start(&testbed, &[]).await?;
     testbed
         .gate
-        .wait_for(Duration::from_secs(10), |calls| calls.len() == 2)
+        .wait_for(PATIENCE, |calls| calls.len() == 2)
         .await?;
     let start = Instant::now();
     let finished = proxy.process.terminate().await?;

@@ -1,9 +1,7 @@
 //! What pods get, and what they do not.
 
-use std::time::Duration;
-
 use anyhow::{Context, Result};
-use isthmus_e2e::{ACCOUNT, Outcome, Testbed};
+use isthmus_e2e::{ACCOUNT, Outcome, PATIENCE, Testbed};
 
 use crate::client::{A, B, LIST, PLAIN, PROXY, Proxy, STRANGER, caller, listening, pods};
 
@@ -14,7 +12,7 @@ async fn a_pod_gets_the_credentials_of_its_own_role_and_no_other() -> Result<()>
     let proxy = Proxy::start(&testbed, &[]).await?;
 
     // Asked for as soon as the pods were seen, each in its own name.
-    let calls = testbed.gate.wait_for(Duration::from_secs(10), |calls| {
+    let calls = testbed.gate.wait_for(PATIENCE, |calls| {
         calls
             .iter()
             .filter(|call| call.outcome == Outcome::Answered)

@@ -6,13 +6,11 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 use isthmus_e2e::playground::Programs;
-use isthmus_e2e::{Command, Testbed, http, playground};
+use isthmus_e2e::{Command, PATIENCE, Testbed, http, playground};
 use serde_json::{Value, json};
 
 use crate::collector::Collector;
 use crate::files::{alerts, dashboards, folder, metrics_in, served};
-
-const PATIENCE: Duration = Duration::from_secs(120);
 
 #[tokio::test]
 async fn what_is_looked_at_is_there() -> Result<()> {

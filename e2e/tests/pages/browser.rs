@@ -6,14 +6,12 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use base64::Engine as _;
+use isthmus_e2e::PATIENCE;
 use serde_json::{Value, json};
-
-/// How long one answer may take on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Its standard input and output become the pipe that it reads commands from
 /// and writes answers to: file descriptors 3 and 4.

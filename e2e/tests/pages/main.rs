@@ -12,11 +12,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail, ensure};
 use browser::{Browser, Screen};
-use isthmus_e2e::{Testbed, http, playground};
+use isthmus_e2e::{PATIENCE, Testbed, http, playground};
 use playground::Programs;
-
-/// How long a page may take to show what was done.
-const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Things that cannot be had, one for each program.
 const TROUBLE: &str = r#"
