@@ -11,6 +11,8 @@ use isthmus_core::short_hash;
 
 /// How often a long build says that it is still going on.
 const STILL_BUILDING: Duration = Duration::from_secs(15);
+/// Before what was to be fetched is tried once more.
+const PAUSES: [Duration; 2] = [Duration::from_secs(5), Duration::from_secs(30)];
 
 /// `ISTHMUS_TESTBED_DIR`, else `isthmus-testbed` in the user's cache folder.
 pub(crate) fn folder() -> PathBuf {
@@ -77,6 +79,22 @@ pub(crate) fn ensure(
     built?;
     fs::rename(&partial, &done)?;
     Ok(done)
+}
+
+/// As [`run`], for a command that fetches something from a registry: one that
+/// fails is tried again, after a pause, for registries have bad moments.
+///
+/// # Errors
+/// With the last output if it fails time after time.
+pub(crate) fn fetch(what: &str, command: &mut std::process::Command) -> Result<String> {
+    for pause in PAUSES {
+        match run(what, command) {
+            Ok(said) => return Ok(said),
+            Err(error) => progress(&format!("{error:#}\nonce more in {} s", pause.as_secs())),
+        }
+        std::thread::sleep(pause);
+    }
+    run(what, command)
 }
 
 /// Runs one command of a build to its end, saying every few seconds that it is

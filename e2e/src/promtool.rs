@@ -24,7 +24,7 @@ pub fn promtool() -> Result<PathBuf> {
 
 /// Without what discovers targets in two dozen clouds, which is most of it.
 fn build(module: &Path, out: &Path) -> Result<()> {
-    cache::run(
+    cache::fetch(
         "building promtool, once (1 to 5 minutes)",
         Command::new(go()?)
             .current_dir(module)

@@ -7,11 +7,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 use isthmus_e2e::{
-    Command, ROUTE_GROUP_DEFINITION, Right, ServiceAccount, Testbed, binaries, playground,
+    Command, PATIENCE, ROUTE_GROUP_DEFINITION, Right, ServiceAccount, Testbed, binaries,
+    eventually, playground,
 };
 use k8s_openapi::api::apps::v1::DaemonSet;
 use k8s_openapi::api::rbac::v1::{ClusterRole, PolicyRule, Role};
@@ -128,7 +129,12 @@ async fn the_kind_of_dns_endpoints_is_created_only_where_there_is_none() -> Resu
     let create = ["create", "--validate=strict", "-f", &file];
     kubectl(&testbed, &create).await?;
     let name = "crd/dnsendpoints.externaldns.k8s.io";
-    let established = ["wait", "--for=condition=Established", "--timeout=60s", name];
+    let established = [
+        "wait",
+        "--for=condition=Established",
+        "--timeout=180s",
+        name,
+    ];
     kubectl(&testbed, &established).await?;
     kubectl(&testbed, &["annotate", name, "theirs=yes"]).await?;
     let again = kubectl(&testbed, &create).await.expect_err("it is there");
@@ -247,12 +253,22 @@ async fn each_program_has_the_rights_that_it_needs_and_no_others() -> Result<()>
         testbed.apply_yaml(TROUBLE).await?;
         ask(proxy, [127, 0, 10, 9]).await?;
         present(&testbed, proxy).await?;
-        complained(&accounts).await
+        complained(&accounts).await?;
+        used(&testbed, &accounts).await
     };
     playground::rehearse(&testbed, started, then).await?;
+    assert_eq!(wrong(&testbed, &accounts).await?, Vec::<String>::new());
+    Ok(())
+}
+
+/// What each program asks for and may not, and what it may and never asks for.
+async fn wrong(
+    testbed: &Testbed,
+    accounts: &BTreeMap<&str, ServiceAccount>,
+) -> Result<Vec<String>> {
     let mut wrong = Vec::new();
-    for (name, account) in &accounts {
-        let granted = granted(&testbed, name).await?;
+    for (name, account) in accounts {
+        let granted = granted(testbed, name).await?;
         let mut asked = account.asked()?;
         // What is told again after ten minutes goes on in the same Event.
         if asked.contains(&events("create")) {
@@ -263,7 +279,15 @@ async fn each_program_has_the_rights_that_it_needs_and_no_others() -> Result<()>
         let idle = granted.difference(&asked);
         wrong.extend(idle.map(|right| format!("{name} may {right} and never asks for it")));
     }
-    assert_eq!(wrong, Vec::<String>::new());
+    Ok(wrong)
+}
+
+/// Waits until no right is idle, or until patience ends: the comparison says which is.
+async fn used(testbed: &Testbed, accounts: &BTreeMap<&str, ServiceAccount>) -> Result<()> {
+    let start = Instant::now();
+    while !wrong(testbed, accounts).await?.is_empty() && start.elapsed() < PATIENCE {
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
     Ok(())
 }
 
@@ -294,15 +318,12 @@ async fn present(testbed: &Testbed, proxy: &str) -> Result<()> {
         "GET /v1/credentials HTTP/1.1\r\nHost: 169.254.170.23\r\nConnection: close\r\nAuthorization: {}\r\n\r\n",
         token.trim()
     );
-    let mut answer = String::new();
-    for _ in 0..60 {
-        answer = as_pod(proxy, [127, 0, 10, 10], &head).await?;
-        if answer.starts_with("HTTP/1.1 200") {
-            return Ok(());
-        }
-        tokio::time::sleep(Duration::from_millis(500)).await;
-    }
-    anyhow::bail!("{answer}")
+    eventually("credentials for the pod's own token", async || {
+        let answer = as_pod(proxy, [127, 0, 10, 10], &head).await?;
+        ensure!(!answer.starts_with("HTTP/1.1 4"), "{answer}");
+        Ok(answer.starts_with("HTTP/1.1 200").then_some(()))
+    })
+    .await
 }
 
 async fn as_pod(proxy: &str, pod: [u8; 4], head: &str) -> Result<String> {
@@ -333,20 +354,16 @@ fn routed() -> Right {
     }
 }
 
-/// Waits until each has made an Event and the RouteGroup has its status, or for
-/// half a minute: the comparison says what is missing.
+/// Waits until each has made an Event and the RouteGroup has its status.
 async fn complained(accounts: &BTreeMap<&str, ServiceAccount>) -> Result<()> {
-    for _ in 0..60 {
+    eventually("an Event of each program", async || {
         let mut silent = usize::from(!accounts["isthmus-ingress"].asked()?.contains(&routed()));
         for account in accounts.values() {
             silent += usize::from(!account.asked()?.contains(&events("create")));
         }
-        if silent == 0 {
-            break;
-        }
-        tokio::time::sleep(Duration::from_millis(500)).await;
-    }
-    Ok(())
+        Ok((silent == 0).then_some(()))
+    })
+    .await
 }
 
 /// What the roles of a program's name allow.

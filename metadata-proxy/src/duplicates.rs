@@ -44,7 +44,11 @@ impl Duplicates {
     /// Asks for the pods of `address` and puts what the watch had wrong right.
     /// Whether it is worth to look again.
     pub(crate) async fn resolve(&self, address: IpAddr) -> bool {
-        let Some(client) = self.client.get().filter(|_| self.may_ask(address)) else {
+        let Some(client) = self
+            .client
+            .get()
+            .filter(|_| self.may_ask(address, Instant::now()))
+        else {
             return false;
         };
         let params = ListParams::default().fields(&format!("status.podIP={address}"));
@@ -65,11 +69,11 @@ impl Duplicates {
         }
     }
 
-    fn may_ask(&self, address: IpAddr) -> bool {
+    fn may_ask(&self, address: IpAddr, now: Instant) -> bool {
         let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
-        asked.retain(|_, at| at.elapsed() < EVERY);
+        asked.retain(|_, at| now.saturating_duration_since(*at) < EVERY);
         let free = !asked.contains_key(&address);
-        asked.entry(address).or_insert_with(Instant::now);
+        asked.entry(address).or_insert(now);
         free
     }
 
@@ -121,8 +125,11 @@ mod tests {
     #[test]
     fn an_address_is_asked_for_once_in_a_while() {
         let duplicates = Duplicates::new(keys(), SharedDirectory::new(Directory::default()));
-        assert!(duplicates.may_ask("10.0.0.1".parse().unwrap()));
-        assert!(!duplicates.may_ask("10.0.0.1".parse().unwrap()));
-        assert!(duplicates.may_ask("10.0.0.2".parse().unwrap()));
+        let [one, two] = ["10.0.0.1", "10.0.0.2"].map(|text| text.parse().unwrap());
+        let now = Instant::now();
+        assert!(duplicates.may_ask(one, now));
+        assert!(!duplicates.may_ask(one, now + EVERY / 2));
+        assert!(duplicates.may_ask(two, now + EVERY / 2));
+        assert!(duplicates.may_ask(one, now + EVERY));
     }
 }

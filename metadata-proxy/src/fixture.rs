@@ -51,6 +51,9 @@ pub(crate) struct Setting {
     pub(crate) rules: RoleRules,
     /// 0: no limit.
     pub(crate) request_rate: u32,
+    pub(crate) waits: Waits,
+    /// How long a denial of STS is remembered.
+    pub(crate) error_ttl: Option<Duration>,
 }
 
 impl Default for Setting {
@@ -62,6 +65,21 @@ impl Default for Setting {
                 ..RoleRules::default()
             },
             request_rate: 0,
+            waits: WAITS,
+            error_ttl: None,
+        }
+    }
+}
+
+impl Setting {
+    /// Whoever waits for a pod waits for longer than a test does.
+    pub(crate) fn patient() -> Self {
+        Self {
+            waits: Waits {
+                pod: PATIENCE,
+                answer: PATIENCE,
+            },
+            ..Self::default()
         }
     }
 }
@@ -91,9 +109,13 @@ pub(crate) fn jwt(payload: &serde_json::Value) -> String {
     format!("e30.{payload}.c2ln")
 }
 
+/// How long a test waits for what must come: longer than a busy machine stands still.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(180);
+
+/// For STS nobody waits in vain unless a test says so.
 pub(crate) const WAITS: Waits = Waits {
     pod: Duration::from_millis(500),
-    answer: Duration::from_millis(1200),
+    answer: PATIENCE,
 };
 
 impl Proxy {
@@ -122,7 +144,7 @@ impl Proxy {
         );
         let policy = CachePolicy {
             least: Duration::from_secs(1800),
-            error_ttl: None,
+            error_ttl: setting.error_ttl,
         };
         let store = CredentialStore::new(
             Box::new(sts.clone()),
@@ -141,7 +163,7 @@ impl Proxy {
             hosts: AllowedHosts::new([]),
             upstream: UpstreamPaths::new([]).unwrap(),
             imds_v2: setting.imds_v2,
-            waits: WAITS,
+            waits: setting.waits,
             limit: RequestLimit::new(setting.request_rate),
             host_ip: "10.0.0.1".into(),
             key: TokenKey::new([7; 32]),
@@ -207,6 +229,26 @@ impl Proxy {
         // A reset after the answer is as good as an end.
         let _ = stream.read_to_end(&mut answer).await;
         String::from_utf8_lossy(&answer).into_owned()
+    }
+
+    /// Asks again and again until `enough` holds for the answer.
+    pub(crate) async fn get_until(
+        &self,
+        from: &str,
+        path: &str,
+        enough: impl Fn(&Reply) -> bool,
+    ) -> Reply {
+        let asking = async {
+            loop {
+                let reply = self.get(from, path).await;
+                if enough(&reply) {
+                    return reply;
+                }
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        let asked = tokio::time::timeout(PATIENCE, asking).await;
+        asked.unwrap_or_else(|_| panic!("waited in vain for {path}"))
     }
 
     /// One request with more headers (each ended by CR LF).

@@ -10,6 +10,7 @@ use isthmus_runtime::{Exit, Problems, StartError, on_signals, read_args, start_l
 use crate::args::Args;
 use crate::command::{self, Command};
 use crate::config::Config;
+use crate::server;
 use crate::serving::{one_thread, serve_pods};
 use crate::start::Parts;
 
@@ -23,6 +24,8 @@ const ABOUT: &str = concat!(
 
 /// For calls of STS that are under way at the end.
 const GRACE: Duration = Duration::from_secs(5);
+/// All that is waited for after SIGTERM, with time to spare.
+const _: () = assert!(GRACE.as_secs() + server::GRACE.as_secs() < 10);
 
 pub(crate) fn main(argv: Vec<OsString>) -> ExitCode {
     let (command, config) = match configuration(argv) {

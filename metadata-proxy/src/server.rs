@@ -25,7 +25,7 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(15);
 /// No connection lives longer: one that is never read from must end some day.
 const LONGEST_CONNECTION: Duration = Duration::from_secs(300);
 /// For answers that are under way when the process or the connection's time ends.
-const GRACE: Duration = Duration::from_secs(2);
+pub(crate) const GRACE: Duration = Duration::from_secs(2);
 /// Connections in all, and from one pod's address.
 const CONNECTIONS: usize = 4096;
 const CONNECTIONS_OF_ONE: usize = 1024;

@@ -32,6 +32,8 @@ pub enum FaultKind {
     Denied,
     /// Carried out after that long.
     Delay(Duration),
+    /// Carried out once the faults are cleared.
+    Held,
     /// Carried out; the credentials in the answer expire after that long, and AWS
     /// would not give any for less than 15 minutes.
     ExpiresIn(Duration),
@@ -149,6 +151,12 @@ impl Fault {
     #[must_use]
     pub fn delay(action: &str, by: Duration) -> Self {
         Self::new(action, FaultKind::Delay(by))
+    }
+
+    /// See [`FaultKind::Held`].
+    #[must_use]
+    pub fn held(action: &str) -> Self {
+        Self::new(action, FaultKind::Held)
     }
 
     /// See [`FaultKind::ExpiresIn`].

@@ -32,6 +32,8 @@ pub(super) struct Forward {
     pub(super) n: usize,
     pub(super) delay: Duration,
     pub(super) delivery: Delivery,
+    /// Changes when a held call may go on.
+    pub(super) held: Option<watch::Receiver<()>>,
     epoch: u64,
 }
 
@@ -67,6 +69,7 @@ pub(super) struct Record {
     in_flight: watch::Sender<usize>,
     stopped: watch::Sender<bool>,
     released: watch::Sender<u64>,
+    faults_cleared: watch::Sender<()>,
 }
 
 impl Record {
@@ -83,6 +86,7 @@ impl Record {
             in_flight: watch::Sender::new(0),
             stopped: watch::Sender::new(false),
             released: watch::Sender::new(0),
+            faults_cleared: watch::Sender::new(()),
         }
     }
 
@@ -110,6 +114,8 @@ impl Record {
         let struck = state
             .faults
             .strike(&asked.service, &asked.action, &asked.params);
+        // Under the lock: a clearance that comes now is not missed.
+        let held = (struck == Some(FaultKind::Held)).then(|| self.faults_cleared.subscribe());
         let verdict = if !state.limits.admit(&asked.service, &asked.action, now) {
             call.outcome = Outcome::Throttled;
             Verdict::Refuse(AwsError::throttled(&asked.service))
@@ -120,6 +126,7 @@ impl Record {
             Verdict::Forward(mut forward) => {
                 call.outcome = Outcome::Pending;
                 forward.epoch = state.epoch;
+                forward.held = held;
                 if let Some(left) = &mut state.left {
                     *left -= 1;
                     if *left == 0 {
@@ -194,6 +201,7 @@ impl Record {
 
     pub(super) fn clear_faults(&self) {
         self.lock().faults.clear();
+        self.faults_cleared.send_replace(());
     }
 
     pub(super) fn rate(&self, service: &str, prefix: &str, burst: u32, per_second: f64) {
@@ -231,6 +239,7 @@ impl Record {
         state.limits = Limits::aws();
         state.internal_errors.clear();
         drop(state);
+        self.faults_cleared.send_replace(());
         self.resume();
     }
 }
@@ -241,11 +250,12 @@ fn by_fault(struck: Option<FaultKind>, asked: &Asked, n: usize) -> Verdict {
             n,
             delay,
             delivery,
+            held: None,
             epoch: 0,
         })
     };
     match struck {
-        None => forward(Duration::ZERO, Delivery::Whole),
+        None | Some(FaultKind::Held) => forward(Duration::ZERO, Delivery::Whole),
         Some(FaultKind::Delay(by)) => forward(by, Delivery::Whole),
         Some(FaultKind::ExpiresIn(life)) => forward(Duration::ZERO, Delivery::ExpiresIn(life)),
         Some(FaultKind::Malformed) => forward(Duration::ZERO, Delivery::Malformed),

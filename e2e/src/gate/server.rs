@@ -183,11 +183,14 @@ async fn handle(server: Arc<Server>, recorded: bool, request: Request<Incoming>)
 
 async fn deliver(
     server: Arc<Server>,
-    forward: Forward,
+    mut forward: Forward,
     asked: Asked,
     parts: request::Parts,
     body: Bytes,
 ) -> Answer {
+    if let Some(mut held) = forward.held.take() {
+        let _ = held.changed().await;
+    }
     if forward.delay > Duration::ZERO {
         tokio::time::sleep(forward.delay).await;
     }

@@ -108,7 +108,7 @@ impl ServiceAccount {
         let log = std::fs::read(&self.log).context("the audit log")?;
         let from = usize::try_from(self.from)?.min(log.len());
         let mut rights = BTreeSet::new();
-        for line in String::from_utf8_lossy(&log[from..]).lines() {
+        for line in String::from_utf8_lossy(whole_lines(&log, from)).lines() {
             let entry: Entry = serde_json::from_str(line).context("a line of the audit log")?;
             // What is no object (`/api`, `/version`) is open to every user.
             if let (true, Some(object)) = (entry.user.username == self.user, entry.object_ref) {
@@ -117,6 +117,23 @@ impl ServiceAccount {
         }
         Ok(rights)
     }
+}
+
+/// The lines that begin at `from` or behind it and have ended: the server may be
+/// in the middle of one, at either end.
+fn whole_lines(log: &[u8], from: usize) -> &[u8] {
+    let is_end = |byte: &u8| *byte == b'\n';
+    let begins = from == 0 || log[from - 1] == b'\n';
+    let skipped = match begins {
+        true => 0,
+        false => log[from..]
+            .iter()
+            .position(is_end)
+            .map_or(log.len() - from, |at| at + 1),
+    };
+    let lines = &log[from + skipped..];
+    let end = lines.iter().rposition(is_end).map_or(0, |at| at + 1);
+    &lines[..end]
 }
 
 /// The administrator's kubeconfig with another user.
@@ -166,5 +183,19 @@ impl ObjectRef {
             group: self.api_group,
             resource,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::whole_lines;
+
+    #[test]
+    fn a_line_that_is_being_written_is_left_out() {
+        assert_eq!(whole_lines(b"one\ntwo\nth", 0), b"one\ntwo\n");
+        assert_eq!(whole_lines(b"one\ntwo\nth", 4), b"two\n");
+        assert_eq!(whole_lines(b"one\ntwo\nth", 2), b"two\n");
+        assert_eq!(whole_lines(b"one\ntwo\nth", 9), b"");
+        assert_eq!(whole_lines(b"", 0), b"");
     }
 }

@@ -164,7 +164,7 @@ fn build(module: &Path, out: &Path) -> Result<()> {
     let ldflags = format!(
         "-s -w -X {variable}.gitVersion=v{VERSION} -X {variable}.gitMajor={major} -X {variable}.gitMinor={minor}"
     );
-    cache::run(
+    cache::fetch(
         &format!("building kube-apiserver {VERSION} and etcd, once (4 to 12 minutes)"),
         Command::new(go)
             .current_dir(module)

@@ -32,7 +32,7 @@ fn install(folder: &Path) -> Result<()> {
     let mut npm = Command::new("npm");
     npm.current_dir(folder)
         .args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]);
-    cache::run(
+    cache::fetch(
         "installing the AWS SDK for JavaScript from npm, once",
         &mut npm,
     )?;

@@ -39,7 +39,7 @@ pub(super) fn fill_venv(venv: &Path, packages: &[&str]) -> Result<()> {
         "making a Python environment",
         Command::new(python).args(["-m", "venv"]).arg(venv),
     )?;
-    cache::run(
+    cache::fetch(
         &format!("installing {} from PyPI, once", packages.join(" ")),
         Command::new(venv.join("bin/python"))
             .args(["-m", "pip", "install", "--quiet"])

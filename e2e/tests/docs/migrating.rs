@@ -237,6 +237,8 @@ fn refuses(replaced: &Replaced, flags: &str) -> bool {
     child
         .args(&arguments)
         .env_clear()
+        // No rules are put on this machine.
+        .env("PATH", "/nonexistent")
         .env("KUBECONFIG", "there-is-none")
         .env("AWS_REGION", "eu-central-1")
         .env("AWS_EC2_METADATA_DISABLED", "true")

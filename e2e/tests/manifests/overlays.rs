@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use anyhow::Result;
-use isthmus_e2e::{Testbed, World};
+use isthmus_e2e::{Testbed, World, eventually};
 use k8s_openapi::api::rbac::v1::Role;
 use kube::Api;
 
@@ -39,10 +39,18 @@ async fn works(overlay: &str, role: &str, kind: &str) -> Result<()> {
     let roles: Api<Role> = Api::namespaced(testbed.kube(), "kube-system");
     let granted = roles.get(role).await?.rules.unwrap_or_default();
     let granted: BTreeSet<Right> = granted.iter().flat_map(rights).collect();
-    let mut asked = account.asked()?;
-    asked.retain(|right| right.resource == kind);
-    assert_eq!(granted, asked, "{overlay}");
+    let asked = || {
+        let mut asked = account.asked()?;
+        asked.retain(|right| right.resource == kind);
+        anyhow::Ok(asked)
+    };
+    // It is ready after the list, and watches a moment later.
+    eventually("every right is used", async || {
+        Ok(granted.is_subset(&asked()?).then_some(()))
+    })
+    .await?;
     process.terminate().await?;
+    assert_eq!(granted, asked()?, "{overlay}");
     Ok(())
 }
 

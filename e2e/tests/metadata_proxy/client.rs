@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use aws_credential_types::Credentials;
-use isthmus_e2e::{ACCOUNT, PATIENCE, Process, Testbed};
+use isthmus_e2e::{ACCOUNT, PATIENCE, Process, Testbed, eventually};
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpSocket;
@@ -18,6 +18,10 @@ pub(crate) const PLAIN: &str = "127.0.1.3";
 pub(crate) const STRANGER: &str = "127.0.9.9";
 
 pub(crate) const ROLE: &str = "iam.amazonaws.com/role";
+
+/// Nobody here gives up after a second, as SDKs do, and on a busy machine STS
+/// may take longer: requests wait for it.
+pub(crate) const PATIENT: &str = "--answer-timeout=1m";
 
 /// A proxy beside the test.
 pub(crate) struct Proxy {
@@ -41,10 +45,14 @@ impl Proxy {
         Ok(proxy)
     }
 
-    /// With the usual flags and these; listening.
+    /// With the usual flags and these; listening. Requests wait for STS unless
+    /// a flag says for how long.
     pub(crate) async fn spawn(testbed: &Testbed, more: &[&str]) -> Result<Self> {
         let base = format!("--base-role-arn=arn:aws:iam::{ACCOUNT}:role/");
-        let args = [&["--app-port=0", "--node=node-1", base.as_str()], more].concat();
+        let mut args = [&["--app-port=0", "--node=node-1", base.as_str()], more].concat();
+        if !more.iter().any(|flag| flag.starts_with("--answer-timeout")) {
+            args.push(PATIENT);
+        }
         let mut process = testbed.spawn(PROXY, &args).await?;
         let address = listening(&mut process).await?;
         Ok(Self { process, address })
@@ -57,7 +65,9 @@ impl Proxy {
         let mut stream = socket.connect(self.address).await?;
         stream.write_all(bytes.as_bytes()).await?;
         let mut answer = Vec::new();
-        stream.read_to_end(&mut answer).await?;
+        // A reset is as good as an end: it comes where bytes behind the answered
+        // request were not read any more.
+        let _ = stream.read_to_end(&mut answer).await;
         Ok(String::from_utf8_lossy(&answer).into_owned())
     }
 
@@ -91,6 +101,42 @@ impl Proxy {
 
     pub(crate) async fn status(&self, from: &str, path: &str) -> Result<u16> {
         Ok(self.get(from, path).await?.status)
+    }
+
+    /// What the real service says: a request of it may take a second and no
+    /// longer, and a client that gets a 503 comes again.
+    pub(crate) async fn passed_on(&self, from: &str, path: &str) -> Result<Reply> {
+        eventually(path, async || {
+            let reply = self.get(from, path).await?;
+            Ok((reply.status != 503).then_some(reply))
+        })
+        .await
+    }
+
+    /// Waits until every one of these lines is among the metrics.
+    pub(crate) async fn counts(&self, lines: &[&str]) -> Result<()> {
+        for line in lines {
+            until(line, async || {
+                let (_, metrics) = self.process.admin_page("/metrics").await?;
+                Ok(metrics.lines().any(|found| found == *line))
+            })
+            .await?;
+        }
+        Ok(())
+    }
+
+    /// Waits until its log has this text.
+    pub(crate) async fn says(&self, text: &str) -> Result<()> {
+        let logged = async || Ok(self.process.stderr().contains(text));
+        let waited = until(text, logged).await;
+        waited.with_context(|| self.process.stderr())
+    }
+
+    /// Ends it: everything that it has ever printed.
+    pub(crate) async fn printed(self) -> Result<String> {
+        let finished = self.process.terminate().await?;
+        ensure!(finished.code == Some(0), "{finished}");
+        Ok(finished.stdout + &finished.stderr)
     }
 
     /// The credentials of the role that the list names, as a JSON object.

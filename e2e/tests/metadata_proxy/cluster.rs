@@ -34,12 +34,6 @@ async fn changes_in_the_cluster_change_the_next_answer() -> Result<()> {
             .ends_with("assumed-role/role-new/shop.a")
     );
 
-    // A pod that appears while its request waits (N1).
-    let yaml = pod("late", "127.0.1.9", &[(ROLE, "role-late")]);
-    let (late, applied) = tokio::join!(proxy.get("127.0.1.9", LIST), testbed.apply_yaml(&yaml));
-    applied?;
-    assert_eq!(late?.body, "role-late");
-
     // A second pod of the same address: neither is served (N17), and both hear of it.
     testbed
         .apply_yaml(&pod("twin", A, &[(ROLE, "role-twin")]))
@@ -95,10 +89,32 @@ async fn changes_in_the_cluster_change_the_next_answer() -> Result<()> {
     })
     .await?;
 
-    // Another node's pods are not watched.
+    // Another node's pods are not watched: a later pod of this node is known, and they are not.
     let elsewhere = pod("elsewhere", "127.0.1.8", &[(ROLE, "role-a")]).replace("node-1", "node-2");
     testbed.apply_yaml(&elsewhere).await?;
+    let here = pod("here", "127.0.1.7", &[(ROLE, "role-a")]);
+    testbed.apply_yaml(&here).await?;
+    until("a later pod is known", async || {
+        Ok(proxy.status("127.0.1.7", LIST).await? == 200)
+    })
+    .await?;
     assert_eq!(proxy.status("127.0.1.8", LIST).await?, 503);
+    Ok(())
+}
+
+/// N1. It waits for as long as its flag says: here a minute, which no machine is too busy for.
+#[tokio::test]
+async fn a_pod_that_appears_while_its_request_waits_is_served() -> Result<()> {
+    let testbed = Testbed::acquire().await?;
+    pods(&testbed).await?;
+    let proxy = Proxy::start(&testbed, &["--backoff-max-elapsed-time=1m"]).await?;
+    let yaml = pod("late", "127.0.1.9", &[(ROLE, "role-late")]);
+    let (late, applied) = tokio::join!(proxy.get("127.0.1.9", LIST), async {
+        proxy.counts(&["isthmus_proxy_connections 1"]).await?;
+        testbed.apply_yaml(&yaml).await
+    });
+    applied?;
+    assert_eq!(late?.body, "role-late");
     Ok(())
 }
 

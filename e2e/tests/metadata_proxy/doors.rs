@@ -1,9 +1,11 @@
 //! What comes out where, and what never comes out.
 
-use anyhow::Result;
-use isthmus_e2e::{ACCOUNT, Testbed};
+use std::collections::BTreeSet;
 
-use crate::client::{A, B, LIST, Proxy, STRANGER, pods, until};
+use anyhow::Result;
+use isthmus_e2e::{ACCOUNT, Testbed, eventually};
+
+use crate::client::{A, B, LIST, Proxy, STRANGER, pods};
 
 #[tokio::test]
 async fn the_instance_metadata_is_asked_for_what_is_allowed_alone() -> Result<()> {
@@ -15,30 +17,14 @@ async fn the_instance_metadata_is_asked_for_what_is_allowed_alone() -> Result<()
         &["--allow-metadata-path=dynamic/instance-identity/document"],
     )
     .await?;
-    let asked = || {
-        let own = ["/latest/api/token", "/latest/meta-data/instance-id"];
-        let mut requests = testbed.imds.requests();
-        requests.retain(|request| !own.contains(&request.path.as_str()));
-        requests
-    };
-    assert_eq!(
-        proxy
-            .get(A, "/latest/meta-data/placement/region")
-            .await?
-            .body,
-        isthmus_e2e::REGION
+    let (region, document) = (
+        "/latest/meta-data/placement/region",
+        "/latest/dynamic/instance-identity/document",
     );
-    let document = proxy
-        .get(A, "/latest/dynamic/instance-identity/document")
-        .await?;
-    assert!(document.body.contains(ACCOUNT), "{document:?}");
-    let requests = asked();
-    assert_eq!(requests.len(), 2);
-    for request in &requests {
-        let names: Vec<&str> = request.headers.keys().map(String::as_str).collect();
-        assert_eq!(names, ["host", "x-aws-ec2-metadata-token"]);
-        assert_eq!(request.status, 200);
-    }
+    let told = proxy.passed_on(A, region).await?;
+    assert_eq!(told.body, isthmus_e2e::REGION);
+    let told = proxy.passed_on(A, document).await?;
+    assert!(told.body.contains(ACCOUNT), "{told:?}");
     for path in [
         "user-data",
         "meta-data/",
@@ -59,12 +45,22 @@ async fn the_instance_metadata_is_asked_for_what_is_allowed_alone() -> Result<()
             .contains(&format!("arn:aws:iam::{ACCOUNT}:instance-profile/role-a")),
         "{info:?}"
     );
-    assert_eq!(asked().len(), 2, "none of these was passed on");
-    until("the health is known", async || {
-        Ok(proxy.status(STRANGER, "/healthz").await? == 200)
+    let own = ["/latest/api/token", "/latest/meta-data/instance-id"];
+    let mut asked = testbed.imds.requests();
+    asked.retain(|request| !own.contains(&request.path.as_str()));
+    for request in &asked {
+        let names: Vec<&str> = request.headers.keys().map(String::as_str).collect();
+        assert_eq!(names, ["host", "x-aws-ec2-metadata-token"]);
+        assert_eq!(request.status, 200);
+    }
+    let asked: BTreeSet<&str> = asked.iter().map(|request| request.path.as_str()).collect();
+    let allowed = BTreeSet::from([region, document]);
+    assert_eq!(asked, allowed, "none of the others was passed on");
+    let health = eventually("the health is known", async || {
+        let health = proxy.get(STRANGER, "/healthz").await?;
+        Ok((health.status == 200).then_some(health))
     })
     .await?;
-    let health = proxy.get(STRANGER, "/healthz").await?;
     assert_eq!(
         health.body,
         r#"{"hostIP":"","instanceId":"i-0123456789abcdef0"}"#
@@ -97,20 +93,14 @@ async fn pods_and_operators_have_a_door_each() -> Result<()> {
     }
     proxy.credentials(A).await?;
     proxy.credentials(B).await?;
-    let (status, metrics) = proxy.process.admin_page("/metrics").await?;
-    assert_eq!(status, 200);
-    for line in [
+    let lines = [
         r#"isthmus_proxy_refusals_total{reason="not-found"} 6"#,
         r#"isthmus_proxy_answers_total{status="404"} 6"#,
         r#"isthmus_managed{kind="pod"} 3"#,
         r#"isthmus_aws_requests_total{operation="AssumeRole",outcome="ok",service="sts"} 2"#,
         "isthmus_leader 1",
-    ] {
-        assert!(
-            metrics.lines().any(|found| found == line),
-            "{line} in\n{metrics}"
-        );
-    }
+    ];
+    proxy.counts(&lines).await?;
     let (_, page) = proxy.process.admin_page("/").await?;
     assert!(
         page.contains(&format!("arn:aws:iam::{ACCOUNT}:role/role-a")),
@@ -136,16 +126,13 @@ async fn no_secret_is_ever_printed() -> Result<()> {
             &format!("X-aws-ec2-metadata-token: {token}\r\n"),
         )
         .await?;
-    assert_eq!(
-        proxy
-            .status(A, "/latest/meta-data/placement/region")
-            .await?,
-        200
-    );
-    let mut told = vec![proxy.process.stderr(), proxy.process.stdout()];
+    let region = "/latest/meta-data/placement/region";
+    assert_eq!(proxy.passed_on(A, region).await?.status, 200);
+    let mut told = Vec::new();
     for path in ["/", "/metrics", "/plan"] {
         told.push(proxy.process.admin_page(path).await?.1);
     }
+    told.push(proxy.printed().await?);
     let secret = |key: &str| credentials[key].as_str().unwrap_or_default().to_owned();
     for secret in [
         secret("SecretAccessKey"),

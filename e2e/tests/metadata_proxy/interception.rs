@@ -72,25 +72,11 @@ async fn pods_are_led_to_the_proxy_and_never_past_it() -> Result<()> {
 
     // Rules of others, and what an earlier proxy with another address left behind.
     for program in ["iptables", "ip6tables"] {
-        net.within("node", &[program, "-t", "nat", "-N", "KUBE-SERVICES"])
-            .await?;
-        net.within(
-            "node",
-            &[
-                program,
-                "-t",
-                "nat",
-                "-A",
-                "PREROUTING",
-                "-j",
-                "KUBE-SERVICES",
-            ],
-        )
-        .await?;
+        net.nat(program, "-N KUBE-SERVICES").await?;
+        net.nat(program, "-A PREROUTING -j KUBE-SERVICES").await?;
     }
-    let stale = "iptables -t nat -A PREROUTING -p tcp -d 169.254.169.254 -i cali+ -m tcp --dport 80 -m comment --comment isthmus-metadata-proxy -j DNAT --to-destination 10.9.0.7:8181";
-    net.within("node", &stale.split(' ').collect::<Vec<_>>())
-        .await?;
+    let stale = "-A PREROUTING -p tcp -d 169.254.169.254 -i cali+ -m tcp --dport 80 -m comment --comment isthmus-metadata-proxy -j DNAT --to-destination 10.9.0.7:8181";
+    net.nat("iptables", stale).await?;
 
     // At the boot of a node: nobody is reached until there is a proxy.
     assert_eq!(net.redirect(&testbed, "check").await?, Some(1));
@@ -150,15 +136,9 @@ async fn pods_are_led_to_the_proxy_and_never_past_it() -> Result<()> {
 
     // Somebody got in front, and somebody doubled the rule: the next start puts both right.
     let rule = net.rules("iptables").await?[0].replacen("-A", "-I", 1);
-    net.within(
-        "node",
-        &[
-            "sh",
-            "-c",
-            &format!("iptables -t nat {rule}; iptables -t nat -I PREROUTING -j KUBE-SERVICES"),
-        ],
-    )
-    .await?;
+    net.nat("iptables", &rule).await?;
+    net.nat("iptables", "-I PREROUTING -j KUBE-SERVICES")
+        .await?;
     assert_eq!(net.redirect(&testbed, "check").await?, Some(1));
     let proxy = net.proxy(&testbed, &["--iptables-remove"]).await?;
     let rules = net.rules("iptables").await?;
@@ -222,9 +202,7 @@ async fn the_rules_are_kept_in_place() -> Result<()> {
         for program in ["iptables", "ip6tables"] {
             // The other family's rule has other addresses.
             if program == "iptables" || !damage.contains("DNAT") {
-                let words = format!("{program} -t nat {damage}");
-                net.within("node", &words.split_whitespace().collect::<Vec<_>>())
-                    .await?;
+                net.nat(program, damage).await?;
             }
             until("the rules are right again", async || {
                 first_and_once(&net, program).await
@@ -233,8 +211,11 @@ async fn the_rules_are_kept_in_place() -> Result<()> {
         }
     }
     assert_eq!(net.curl("a", &format!("{V4}{PATH}")).await?.1, "role-a");
-    let log = proxy.stderr();
-    assert!(log.contains("were put right"), "{log}");
+    // It is said behind the deed.
+    until("the log says so", async || {
+        Ok(proxy.stderr().contains("were put right"))
+    })
+    .await?;
 
     // The node itself, and so every pod in its network, is refused by its address.
     let (status, body) = net

@@ -5,7 +5,7 @@
 //!
 //! | rule | test |
 //! |---|---|
-//! | N1 unknown pods wait | `rules::pods_and_their_roles`, `cluster::changes_in_the_cluster_change_the_next_answer` |
+//! | N1 unknown pods wait | `rules::an_unknown_pod_waits`, `cluster::a_pod_that_appears_while_its_request_waits_is_served` |
 //! | N2–N5 denials, names of roles | `rules::pods_and_their_roles` |
 //! | N6–N8 forwarded requests, session tokens | `rules::tokens_and_what_a_client_says_of_itself`, `serving::session_tokens` |
 //! | N9–N14 paths, versions, methods, hosts, framing | `rules::requests_mean_one_thing`, `doors` (iam/info) |
@@ -13,7 +13,7 @@
 //! | N16, N17, N24 host network, shared addresses, changes | `cluster::changes_in_the_cluster_change_the_next_answer` |
 //! | N18 one call for all | `credentials::fifty_cold_requests_make_one_call_of_sts` |
 //! | N19, N21, N23 sessions, throttling, lists | `rules::sessions_throttling_and_lists`, `cluster::namespaces_restrict_roles` |
-//! | N20, N21 a slow and a denying STS | `credentials::a_slow_and_a_denying_sts` |
+//! | N20, N21 a slow and a denying STS | `credentials::a_slow_sts`, `credentials::a_denying_sts` |
 //! | N22 life left, stale to the end | `expiry::credentials_are_renewed_ahead_and_else_served_to_their_end` |
 //! | N25 the API server away | `life::the_api_server_goes_away` |
 

@@ -9,7 +9,17 @@ use tokio::io::copy_bidirectional;
 use tokio::net::{TcpStream, UnixListener};
 use tokio::process::{Child, Command};
 
-use crate::client::{PROXY, until};
+use crate::client::{PATIENT, PROXY, until};
+
+/// What a container may not do, or its kernel cannot.
+const PROBE: &str = "set -e
+ip netns add $0
+ip -n $0 link add p0 type veth peer name p1
+ip -n $0 addr add fd00::1/64 dev p0 nodad
+nat='-w 60 -t nat -A PREROUTING -p tcp -m tcp --dport 80 -m comment --comment probe'
+ip netns exec $0 iptables $nat -d 192.0.2.1 -j DNAT --to-destination 192.0.2.2:81
+ip netns exec $0 ip6tables $nat -d fd00::2 -j DNAT --to-destination [fd00::3]:81
+";
 
 /// Why the test cannot run here.
 pub(crate) async fn missing() -> Option<String> {
@@ -31,12 +41,16 @@ pub(crate) async fn missing() -> Option<String> {
             return Some(program.to_owned());
         }
     }
+    // As on a machine that was booted with ipv6.disable=1.
+    if !std::path::Path::new("/proc/net/if_inet6").exists() {
+        return Some("IPv6".to_owned());
+    }
     let number = LAID.fetch_add(1, Relaxed);
     let probe = format!("isthmus-{}-{number}-probe", std::process::id());
-    let made = run("ip", &["netns", "add", &probe]).await;
+    let made = run("sh", &["-c", PROBE, &probe]).await;
     let _ = run("ip", &["netns", "del", &probe]).await;
     made.err()
-        .map(|error| format!("network namespaces ({error})"))
+        .map(|error| format!("network namespaces and rules in them ({error})"))
 }
 
 async fn run(program: &str, args: &[&str]) -> Result<String> {
@@ -173,7 +187,14 @@ impl Net {
             });
         }
         let args = [&[folder.display().to_string()], ports].concat();
-        self.python(testbed, "node", FORWARD, &args).await
+        self.python(testbed, "node", FORWARD, &args).await?;
+        // It opens them one after the other.
+        let last = ports.last().context("a port")?;
+        let url = format!("http://127.0.0.1:{last}/");
+        until("the ports are joined", async || {
+            Ok(self.curl("node", &url).await?.0 != 0)
+        })
+        .await
     }
 
     /// What a pod gets from a URL: the status, or 0 if nobody answers, and the body.
@@ -188,7 +209,7 @@ impl Net {
                 "-s",
                 "-g",
                 "--max-time",
-                "3",
+                "60",
                 "-w",
                 "\n%{http_code}",
                 url,
@@ -200,11 +221,20 @@ impl Net {
         Ok((status.parse()?, body.to_owned()))
     }
 
+    /// `iptables` or `ip6tables` on the node, with these words. It waits for others
+    /// that are at work: older ones have one lock for all namespaces.
+    pub(crate) async fn nat(&self, program: &str, words: &str) -> Result<String> {
+        let words = words.split_whitespace();
+        let words: Vec<&str> = [program, "-w", "60", "-t", "nat"]
+            .into_iter()
+            .chain(words)
+            .collect();
+        self.within("node", &words).await
+    }
+
     /// The rules of a family in the chain that leads pods.
     pub(crate) async fn rules(&self, program: &str) -> Result<Vec<String>> {
-        let listing = self
-            .within("node", &[program, "-t", "nat", "-S", "PREROUTING"])
-            .await?;
+        let listing = self.nat(program, "-S PREROUTING").await?;
         Ok(listing
             .lines()
             .filter(|line| line.starts_with("-A"))
@@ -239,7 +269,7 @@ impl Net {
     /// A proxy on the node; ready.
     pub(crate) async fn proxy(&self, testbed: &Testbed, more: &[&str]) -> Result<Process> {
         let base = format!("--base-role-arn=arn:aws:iam::{ACCOUNT}:role/");
-        let args = [&["--node=node-1", &base, "--iptables"], more].concat();
+        let args = [&["--node=node-1", &base, "--iptables", PATIENT], more].concat();
         let process = self.command(testbed, &args).await?.spawn()?;
         until("the proxy is ready", async || {
             let log = process.stderr();

@@ -24,7 +24,21 @@ async fn only_status(proxy: &Proxy, bytes: &str) -> Result<u16> {
     Ok(text.get(9..12).context("a status")?.parse()?)
 }
 
-/// N1 to N5: who is told what, and how soon.
+/// N1: nobody is known by the address: not at once.
+#[tokio::test]
+async fn an_unknown_pod_waits() -> Result<()> {
+    let testbed = Testbed::acquire().await?;
+    let proxy = Proxy::start(&testbed, &[]).await?;
+    let start = Instant::now();
+    let unknown = proxy.get(STRANGER, LIST).await?;
+    assert_eq!(unknown.status, 503);
+    assert!(unknown.head.contains("retry-after: 1"), "{unknown:?}");
+    let waited = start.elapsed();
+    assert!(waited >= Duration::from_millis(800), "{waited:?}");
+    Ok(())
+}
+
+/// N2 to N5: who is told what, and whether they wait for it.
 #[tokio::test]
 async fn pods_and_their_roles() -> Result<()> {
     let testbed = Testbed::acquire().await?;
@@ -35,18 +49,11 @@ async fn pods_and_their_roles() -> Result<()> {
     testbed
         .apply_yaml(&pod("wrong", "127.0.1.5", &[(ROLE, "a b")]))
         .await?;
-    let proxy = Proxy::start(&testbed, &["--prefetch=false"]).await?;
+    let wait = "--backoff-max-elapsed-time=1m";
+    let proxy = Proxy::start(&testbed, &["--prefetch=false", wait]).await?;
 
-    // N1: nobody is known by the address: not at once, and in time.
-    let start = Instant::now();
-    let unknown = proxy.get(STRANGER, LIST).await?;
-    assert_eq!(unknown.status, 503);
-    assert!(unknown.head.contains("retry-after: 1"), "{unknown:?}");
-    let waited = start.elapsed();
-    assert!(waited >= Duration::from_millis(800), "{waited:?}");
-
-    // N2, N3, N4: no is said at once (the wait for a pod is 800 ms), never with
-    // an empty body, and STS is not asked.
+    // N2, N3, N4: no is said without the wait for a pod, which is a minute here,
+    // never with an empty body, and STS is not asked.
     let denials = [
         (PLAIN, LIST.to_owned(), 404),
         (PLAIN, format!("{LIST}role-a"), 404),
@@ -61,18 +68,11 @@ async fn pods_and_their_roles() -> Result<()> {
         ),
     ];
     for (from, path, status) in denials {
-        let mut quickest = Duration::MAX;
-        for _ in 0..5 {
-            let start = Instant::now();
-            let reply = proxy.get(from, &path).await?;
-            quickest = quickest.min(start.elapsed());
-            assert_eq!(reply.status, status, "{from} {path}");
-            assert!(!reply.body.is_empty());
-        }
-        assert!(
-            quickest < Duration::from_millis(100),
-            "{path}: {quickest:?}"
-        );
+        let start = Instant::now();
+        let reply = proxy.get(from, &path).await?;
+        assert!(start.elapsed() < Duration::from_secs(60), "{from} {path}");
+        assert_eq!(reply.status, status, "{from} {path}");
+        assert!(!reply.body.is_empty());
     }
     assert!(testbed.gate.calls().is_empty());
 

@@ -1,9 +1,9 @@
 //! What pods get, and what they do not.
 
 use anyhow::{Context, Result};
-use isthmus_e2e::{ACCOUNT, Outcome, PATIENCE, Testbed};
+use isthmus_e2e::{ACCOUNT, Call, Outcome, PATIENCE, Testbed};
 
-use crate::client::{A, B, LIST, PLAIN, PROXY, Proxy, STRANGER, caller, listening, pods};
+use crate::client::{A, B, LIST, PATIENT, PLAIN, PROXY, Proxy, STRANGER, caller, listening, pods};
 
 #[tokio::test]
 async fn a_pod_gets_the_credentials_of_its_own_role_and_no_other() -> Result<()> {
@@ -13,11 +13,8 @@ async fn a_pod_gets_the_credentials_of_its_own_role_and_no_other() -> Result<()>
 
     // Asked for as soon as the pods were seen, each in its own name.
     let calls = testbed.gate.wait_for(PATIENCE, |calls| {
-        calls
-            .iter()
-            .filter(|call| call.outcome == Outcome::Answered)
-            .count()
-            == 2
+        let answered = |call: &&Call| call.outcome == Outcome::Answered;
+        calls.iter().filter(answered).count() >= 2
     });
     let mut calls = calls.await?;
     calls.sort_by_key(|call| call.params["RoleSessionName"].clone());
@@ -112,6 +109,7 @@ async fn base_arn_and_default_role_are_discovered() -> Result<()> {
     let args = [
         "--app-port=0",
         "--node=node-1",
+        PATIENT,
         "--auto-discover-base-arn",
         "--auto-discover-default-role",
     ];

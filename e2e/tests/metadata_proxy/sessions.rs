@@ -116,12 +116,9 @@ async fn kube2iams_permissions_are_enough() -> Result<()> {
     let proxy = Proxy { process, address };
     assert_eq!(proxy.get(B, LIST).await?.body, "own");
     assert_eq!(proxy.status(A, LIST).await?, 404);
-    let log = proxy.process.stderr();
-    assert!(
-        log.contains("RBAC does not let the proxy list serviceaccounts"),
-        "{log}"
-    );
-    Ok(())
+    proxy
+        .says("RBAC does not let the proxy list serviceaccounts")
+        .await
 }
 
 #[tokio::test]

@@ -227,8 +227,8 @@ async fn the_documented_rights_are_enough_and_not_more() -> Result<()> {
         Ok(taints(&testbed, "node-1").await?.len() == 2)
     })
     .await?;
-    let log = process.stderr();
-    assert!(!log.contains("forbidden"), "{log}");
+    let finished = process.terminate().await?;
+    assert!(!finished.stderr.contains("forbidden"), "{finished}");
     Ok(())
 }
 
@@ -246,17 +246,22 @@ async fn the_taint_stays_while_pods_are_not_known() -> Result<()> {
     let command = testbed.command(PROXY).await?;
     let args = ["--app-port=0", "--node=node-1", FLAG];
     let mut process = command.args(&args).env("KUBECONFIG", &own).spawn()?;
-    listening(&mut process).await?;
-    until("the watch is refused", async || {
-        Ok(process.stderr().contains("watch fails"))
+    let address = listening(&mut process).await?;
+    let proxy = Proxy { process, address };
+    proxy.says("watch fails").await?;
+    // The taint is seen; and then it is looked twice, a second apart, whether the watches work.
+    proxy.counts(&["isthmus_proxy_startup_taint 1"]).await?;
+    until("it has been seen for a while", async || {
+        let (_, metrics) = proxy.process.admin_page("/metrics").await?;
+        let failing = "isthmus_proxy_watch_failing_seconds ";
+        let failing = metrics.lines().find_map(|line| line.strip_prefix(failing));
+        Ok(failing.context("the metric")?.parse::<u64>()? >= 2)
     })
     .await?;
-    let (_, metrics) = process.admin_page("/metrics").await?;
-    assert!(
-        metrics.contains("isthmus_proxy_startup_taint_removals_total 0"),
-        "{metrics}"
-    );
+    proxy
+        .counts(&["isthmus_proxy_startup_taint_removals_total 0"])
+        .await?;
     assert_eq!(taints(&testbed, "node-1").await?.len(), 4);
-    assert_eq!(process.admin_page("/readyz").await?.0, 503);
+    assert_eq!(proxy.process.admin_page("/readyz").await?.0, 503);
     Ok(())
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 use isthmus_e2e::playground::Programs;
-use isthmus_e2e::{Command, PATIENCE, Testbed, http, playground};
+use isthmus_e2e::{Command, PATIENCE, Testbed, eventually, http, playground};
 use serde_json::{Value, json};
 
 use crate::collector::Collector;
@@ -22,9 +22,8 @@ async fn what_is_looked_at_is_there() -> Result<()> {
     };
     let then = async |programs: &Programs| {
         metrics_exist(programs).await?;
-        for (program, log) in programs.logs() {
-            let whole = log.rfind('\n').map_or("", |end| &log[..end]);
-            logs_are_objects(program, whole).with_context(|| format!("{program}\n{whole}"))?;
+        for program in isthmus_e2e::binaries::ALL {
+            logs_are_objects(programs, program).await?;
         }
         traces_arrive(&collector).await?;
         kustomize(&testbed).await
@@ -62,8 +61,20 @@ async fn metrics_exist(programs: &Programs) -> Result<()> {
 }
 
 /// One object a line; objects of Kubernetes, steps of the plan and requests to
-/// AWS are in fields of their own.
-fn logs_are_objects(program: &str, log: &str) -> Result<()> {
+/// AWS are in fields of their own. What is logged is read a little later.
+async fn logs_are_objects(programs: &Programs, program: &str) -> Result<()> {
+    eventually("the calls and the steps in the log", async || {
+        let mut logs = programs.logs();
+        let (_, log) = logs.find(|(of, _)| *of == program).context("its log")?;
+        let whole = log.rfind('\n').map_or("", |end| &log[..end]);
+        let read = lines(whole).with_context(|| format!("{program}\n{whole}"))?;
+        Ok(has_calls_and_steps(program, &read).then_some(()))
+    })
+    .await
+    .context(program.to_owned())
+}
+
+fn lines(log: &str) -> Result<Vec<Value>> {
     let mut lines = Vec::new();
     for line in log.lines() {
         let line: Value = serde_json::from_str(line).with_context(|| line.to_owned())?;
@@ -72,16 +83,19 @@ fn logs_are_objects(program: &str, log: &str) -> Result<()> {
         }
         lines.push(line);
     }
+    Ok(lines)
+}
+
+fn has_calls_and_steps(program: &str, lines: &[Value]) -> bool {
     let has = |fits: &dyn Fn(&Value) -> bool| lines.iter().any(fits);
-    ensure!(
-        has(&|line| line["message"] == "AWS call" && line["request_id"].is_string()),
-        "no request id"
-    );
+    if !has(&|line| line["message"] == "AWS call" && line["request_id"].is_string()) {
+        return false;
+    }
     let step = match program {
         "isthmus-ingress" => ("add", "load-balancer", "Ingress", "web"),
         "isthmus-dns" => ("add", "record-set", "Ingress", "web"),
         "isthmus-egress" => ("add", "route", "ConfigMap", "partner-bank"),
-        _ => return Ok(()),
+        _ => return true,
     };
     let (effect, kind, object, name) = step;
     let object = json!({"kind": object, "namespace": "shop", "name": name});
@@ -91,8 +105,7 @@ fn logs_are_objects(program: &str, log: &str) -> Result<()> {
             && line["kind"] == kind
             && objects.is_some_and(|objects| objects.contains(&object))
     };
-    ensure!(has(&is_step), "no {step:?}");
-    Ok(())
+    has(&is_step)
 }
 
 /// AWS calls are below steps, steps below reconciles; the proxy has calls alone.

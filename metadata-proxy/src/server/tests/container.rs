@@ -163,7 +163,11 @@ async fn with_web_identity_a_pod_without_a_token_is_refused_until_it_presents_on
 /// N18, N20 and N21 hold for web identity as they do for the node's own word.
 #[tokio::test]
 async fn with_web_identity_there_is_one_call_and_a_denial_is_remembered() {
-    let proxy = Proxy::with(web_identity()).await;
+    let proxy = Proxy::with(Setting {
+        error_ttl: Some(std::time::Duration::from_secs(3600)),
+        ..web_identity()
+    })
+    .await;
     let with_token = Pod {
         token: TokenVolume::new("aws", "token"),
         ..pod("a", A, Some("role-a"))

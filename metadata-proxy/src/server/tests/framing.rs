@@ -1,7 +1,7 @@
 //! What comes in as bytes.
 
 use super::{A, B, CREDENTIALS_A, LIST};
-use crate::fixture::{Proxy, Reply, Setting};
+use crate::fixture::{PATIENCE, Proxy, Reply, Setting};
 use crate::respond::Peer;
 use crate::server::{
     CONNECTIONS_OF_ONE, CONNECTIONS_OF_ONE_UNKNOWN, CONNECTIONS_OF_UNKNOWN, Counts, Place,
@@ -115,7 +115,7 @@ async fn a_body_is_not_waited_for() {
         format!("GET {LIST} HTTP/1.1\r\nHost: 169.254.169.254\r\nContent-Length: 1000\r\n\r\n");
     stream.write_all(head.as_bytes()).await.unwrap();
     let mut answer = Vec::new();
-    let read = tokio::time::timeout(Duration::from_secs(5), stream.read_to_end(&mut answer)).await;
+    let read = tokio::time::timeout(PATIENCE, stream.read_to_end(&mut answer)).await;
     assert!(read.is_ok(), "the connection is closed");
     assert!(answer.starts_with(b"HTTP/1.1 400"));
 }
@@ -190,20 +190,16 @@ async fn connections_end() {
 #[tokio::test]
 async fn one_pod_cannot_ask_all_the_time() {
     let proxy = Proxy::with(Setting {
-        request_rate: 5,
+        request_rate: 1,
         ..Setting::default()
     })
     .await;
-    let mut refused = None;
-    for n in 0..30 {
-        let reply = proxy.get(A, LIST).await;
-        if reply.status != 200 {
-            refused = Some((n, reply));
-            break;
-        }
-    }
-    let (answered, reply) = refused.expect("one of thirty in a row is refused");
-    assert!(answered >= 10, "two seconds' worth at once: {answered}");
+    // More than a slow machine lets through in the time that it takes to ask.
+    let replies = futures::future::join_all((0..200).map(|_| proxy.get(A, LIST))).await;
+    let (answered, refused): (Vec<_>, Vec<_>) =
+        replies.into_iter().partition(|reply| reply.status == 200);
+    assert!(answered.len() >= 2, "two seconds' worth at once");
+    let reply = refused.first().expect("one of two hundred is refused");
     assert_eq!(
         (reply.status, reply.header("retry-after")),
         (503, Some("1"))
@@ -211,6 +207,5 @@ async fn one_pod_cannot_ask_all_the_time() {
     assert!(reply.body.starts_with("too many requests"), "{reply:?}");
     assert_eq!(proxy.get(B, LIST).await.status, 200);
     assert_ne!(proxy.get(A, "/healthz").await.body, reply.body);
-    tokio::time::sleep(Duration::from_millis(250)).await;
-    assert_eq!(proxy.get(A, LIST).await.status, 200);
+    proxy.get_until(A, LIST, |reply| reply.status == 200).await;
 }

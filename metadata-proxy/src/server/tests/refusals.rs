@@ -1,7 +1,7 @@
 //! What pods do not get.
 
 use super::{A, B, CREDENTIALS_A, LIST, PLAIN, STRANGER};
-use crate::fixture::{Proxy, Reply, WAITS, pod};
+use crate::fixture::{PATIENCE, Proxy, Reply, Setting, WAITS, pod};
 use metadata_proxy_core::Pod;
 use std::time::Instant;
 
@@ -28,14 +28,14 @@ async fn another_role_is_refused_without_asking_sts() {
 /// N1: a pod that is known and has no role is told so at once (N2, N3).
 #[tokio::test]
 async fn no_role_is_a_404_at_once() {
-    let proxy = Proxy::start().await;
+    let proxy = Proxy::with(Setting::patient()).await;
     for path in [LIST, CREDENTIALS_A, "/latest/meta-data/iam/info"] {
         let start = Instant::now();
         let reply = proxy.get(PLAIN, path).await;
         assert_eq!(reply.status, 404, "{path}");
         assert!(!reply.body.is_empty());
         assert!(
-            start.elapsed() < WAITS.pod,
+            start.elapsed() < PATIENCE,
             "a deterministic denial does not wait"
         );
     }
@@ -85,13 +85,13 @@ async fn the_host_network_is_refused() {
 /// N17
 #[tokio::test]
 async fn an_address_of_two_pods_is_refused() {
-    let proxy = Proxy::start().await;
+    let proxy = Proxy::with(Setting::patient()).await;
     proxy
         .directory
         .change(|directory| directory.pods.apply(pod("twin", A, Some("role-twin"))));
     let start = Instant::now();
     assert_eq!(proxy.get(A, CREDENTIALS_A).await.status, 503);
-    assert!(start.elapsed() < WAITS.pod, "waiting would not help");
+    assert!(start.elapsed() < PATIENCE, "waiting would not help");
     let finished = Pod {
         finished: true,
         ..pod("twin", A, Some("role-twin"))
@@ -99,6 +99,12 @@ async fn an_address_of_two_pods_is_refused() {
     proxy
         .directory
         .change(|directory| directory.pods.apply(finished));
+    assert_eq!(proxy.get(A, CREDENTIALS_A).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_deleted_pods_address_is_unknown() {
+    let proxy = Proxy::start().await;
     assert_eq!(proxy.get(A, CREDENTIALS_A).await.status, 200);
     proxy
         .directory

@@ -1,7 +1,7 @@
 //! What pods get.
 
 use super::{A, B, CREDENTIALS_A, LIST, STRANGER};
-use crate::fixture::{Proxy, Setting, WAITS, pod};
+use crate::fixture::{PATIENCE, Proxy, Reply, Setting, pod};
 use metadata_proxy_core::{Namespaces, PatternFormat, RoleRules};
 use std::time::{Duration, Instant};
 
@@ -59,7 +59,7 @@ async fn one_role_by_all_its_names() {
 /// N1: the pod appears while its request waits.
 #[tokio::test]
 async fn a_pod_that_appears_is_served() {
-    let proxy = Proxy::start().await;
+    let proxy = Proxy::with(Setting::patient()).await;
     let (reply, ()) = tokio::join!(proxy.get("127.0.1.9", LIST), async {
         tokio::time::sleep(Duration::from_millis(20)).await;
         proxy.directory.change(|directory| {
@@ -88,11 +88,8 @@ async fn a_changed_annotation_changes_the_next_answer() {
 #[tokio::test]
 async fn health_is_for_everybody() {
     let proxy = Proxy::start().await;
-    let start = Instant::now();
-    let mut reply = proxy.get(STRANGER, "/healthz").await;
-    while reply.status != 200 && start.elapsed() < Duration::from_secs(5) {
-        reply = proxy.get(STRANGER, "/healthz").await;
-    }
+    let served = |reply: &Reply| reply.status == 200;
+    let reply = proxy.get_until(STRANGER, "/healthz", served).await;
     assert_eq!(
         reply.body,
         r#"{"hostIP":"10.0.0.1","instanceId":"value of /latest/meta-data/instance-id"}"#
@@ -117,11 +114,7 @@ async fn credentials_are_tended() {
     };
     let start = Instant::now();
     while !all_held() {
-        assert!(
-            start.elapsed() < Duration::from_secs(5),
-            "{:?}",
-            proxy.store.overview()
-        );
+        assert!(start.elapsed() < PATIENCE, "{:?}", proxy.store.overview());
         tokio::task::yield_now().await;
     }
     assert_eq!(proxy.get(A, CREDENTIALS_A).await.status, 200);
@@ -140,20 +133,20 @@ async fn credentials_are_tended() {
 /// N2 and N23: a namespace that does not allow the role.
 #[tokio::test]
 async fn namespaces_are_asked() {
-    let rules = RoleRules {
-        restrictions: Some(PatternFormat::Glob),
-        ..Setting::default().rules
+    let restricted = |setting: Setting| {
+        let rules = RoleRules {
+            restrictions: Some(PatternFormat::Glob),
+            ..setting.rules
+        };
+        Proxy::with(Setting { rules, ..setting })
     };
-    let proxy = Proxy::with(Setting {
-        rules,
-        ..Setting::default()
-    })
-    .await;
+    let proxy = restricted(Setting::default()).await;
     assert_eq!(
         proxy.get(A, LIST).await.status,
         503,
         "the namespace is not known yet"
     );
+    let proxy = restricted(Setting::patient()).await;
     let allow = |list: &'static str| {
         let mut namespaces = Namespaces::default();
         namespaces
@@ -171,7 +164,7 @@ async fn namespaces_are_asked() {
         proxy.get(B, &format!("{LIST}team/role-b")).await.status,
         404
     );
-    assert!(start.elapsed() < WAITS.pod);
+    assert!(start.elapsed() < PATIENCE, "no is said at once");
     assert!(proxy.sts.calls().is_empty());
     allow(r#"["team/*"]"#);
     assert_eq!(proxy.get(B, LIST).await.body, "team/role-b");

@@ -1,7 +1,8 @@
 //! STS, when it is asked and when it is slow.
 
 use super::{A, B, CREDENTIALS_A, LIST};
-use crate::fixture::{Proxy, WAITS, pod};
+use crate::config::Waits;
+use crate::fixture::{PATIENCE, Proxy, Reply, Setting, WAITS, pod};
 use isthmus_core::ErrorClass;
 use metadata_proxy_core::Pod;
 use std::time::{Duration, Instant};
@@ -56,43 +57,62 @@ async fn another_external_id_is_another_session() {
 /// N20: the call goes on for those who ask later.
 #[tokio::test]
 async fn a_slow_sts_is_a_503_and_then_a_hit() {
-    let proxy = Proxy::start().await;
-    proxy.sts.delay(WAITS.answer + Duration::from_millis(100));
-    let start = Instant::now();
+    let proxy = Proxy::with(Setting {
+        waits: Waits {
+            answer: WAITS.pod,
+            ..WAITS
+        },
+        ..Setting::default()
+    })
+    .await;
+    let release = proxy.sts.hold();
     let reply = proxy.get(A, CREDENTIALS_A).await;
     assert_eq!(
         (reply.status, reply.header("retry-after")),
         (503, Some("1"))
     );
-    assert!(
-        start.elapsed() < WAITS.answer + Duration::from_millis(100),
-        "within the bound"
-    );
-    assert_eq!(proxy.get(A, CREDENTIALS_A).await.status, 200);
+    drop(release);
+    let served = |reply: &Reply| reply.status == 200;
+    proxy.get_until(A, CREDENTIALS_A, served).await;
     assert_eq!(proxy.sts.calls().len(), 1);
 }
 
-/// N21
+/// N21: a denial, for as long as the flag says.
 #[tokio::test]
 async fn a_denial_is_remembered() {
-    let proxy = Proxy::start().await;
-    for (class, status) in [(ErrorClass::Denied, 500), (ErrorClass::Throttled, 503)] {
-        let proxy = if class == ErrorClass::Denied {
-            &proxy
-        } else {
-            &Proxy::start().await
-        };
-        proxy.sts.fail(Some(class));
-        for _ in 0..3 {
-            assert_eq!(proxy.get(A, CREDENTIALS_A).await.status, status);
-        }
-        assert_eq!(proxy.sts.calls().len(), 1, "{class}");
-        assert_eq!(
-            proxy.get(A, LIST).await.status,
-            200,
-            "the list does not need STS"
-        );
+    let proxy = Proxy::with(Setting {
+        error_ttl: Some(Duration::from_secs(3600)),
+        ..Setting::default()
+    })
+    .await;
+    proxy.sts.fail(Some(ErrorClass::Denied));
+    for _ in 0..3 {
+        assert_eq!(proxy.get(A, CREDENTIALS_A).await.status, 500);
     }
+    assert_eq!(proxy.sts.calls().len(), 1);
+    assert_eq!(
+        proxy.get(A, LIST).await.status,
+        200,
+        "the list does not need STS"
+    );
+}
+
+/// N21: anything else, for half a second at least.
+#[tokio::test]
+async fn throttling_is_given_way_to() {
+    let proxy = Proxy::start().await;
+    proxy.sts.fail(Some(ErrorClass::Throttled));
+    let start = Instant::now();
+    for _ in 0..20 {
+        assert_eq!(proxy.get(A, CREDENTIALS_A).await.status, 503);
+    }
+    let pauses = start.elapsed().as_millis() / 500;
+    let calls = proxy.sts.calls().len();
+    assert!(
+        calls as u128 <= 1 + pauses,
+        "{calls} calls, {pauses} pauses"
+    );
+    assert_eq!(proxy.get(A, LIST).await.status, 200);
 }
 
 /// A pod that goes away while STS is being asked leaves nothing behind.
@@ -105,7 +125,7 @@ async fn a_client_that_hangs_up_does_not_stop_the_call() {
     stream.write_all(head.as_bytes()).await.unwrap();
     let start = Instant::now();
     while proxy.sts.calls().is_empty() {
-        assert!(start.elapsed() < Duration::from_secs(5));
+        assert!(start.elapsed() < PATIENCE);
         tokio::task::yield_now().await;
     }
     drop(stream);
