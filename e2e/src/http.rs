@@ -1,8 +1,6 @@
 //! A plain HTTP client for loopback: the emulators' control pages and the
 //! admin servers of the binaries.
 
-use std::time::Duration;
-
 use anyhow::{Context, Result};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Bytes;
@@ -10,13 +8,12 @@ use hyper::{Method, Request, StatusCode};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
 
-/// How long one request may take.
-const TIMEOUT: Duration = Duration::from_secs(30);
+use crate::PATIENCE;
 
 /// `GET url`: the status and the body as text.
 ///
 /// # Errors
-/// If nobody answers within 30 s.
+/// If nobody answers within [`PATIENCE`].
 pub async fn get(url: &str) -> Result<(StatusCode, String)> {
     send(Method::GET, url, &[], String::new()).await
 }
@@ -24,7 +21,7 @@ pub async fn get(url: &str) -> Result<(StatusCode, String)> {
 /// `POST url` with `body` as `application/json`.
 ///
 /// # Errors
-/// If nobody answers within 30 s.
+/// If nobody answers within [`PATIENCE`].
 pub async fn post(url: &str, body: String) -> Result<(StatusCode, String)> {
     send(
         Method::POST,
@@ -38,7 +35,7 @@ pub async fn post(url: &str, body: String) -> Result<(StatusCode, String)> {
 /// One request with the given headers.
 ///
 /// # Errors
-/// If nobody answers within 30 s.
+/// If nobody answers within [`PATIENCE`].
 pub async fn send(
     method: Method,
     url: &str,
@@ -61,7 +58,7 @@ pub async fn send(
         let body = response.into_body().collect().await?.to_bytes();
         anyhow::Ok((status, String::from_utf8_lossy(&body).into_owned()))
     };
-    tokio::time::timeout(TIMEOUT, answer)
+    tokio::time::timeout(PATIENCE, answer)
         .await
         .with_context(|| format!("{url}: no answer"))?
         .with_context(|| url.to_owned())
