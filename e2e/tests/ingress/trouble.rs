@@ -1,14 +1,13 @@
-//! Calls that go wrong: reads of every kind, throttling, time-outs, crashes.
+//! Calls that go wrong: every read and write, throttling, time-outs, refusals.
 
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use aws_sdk_elasticloadbalancingv2::Client as Elb;
-use isthmus_e2e::{Call, Fault, Scenario, Testbed, World, eventually, kill_after_every_call};
-use kube::api::{Patch, PatchParams};
-use serde_json::json;
+use isthmus_e2e::{Call, Fault, eventually};
+use kube::api::DeleteParams;
 
-use super::reading::{end_state, hostnames, ingresses};
+use super::reading::{end_state, events, hostnames, ingresses, load_balancers};
 use super::{BINARY, CLUSTER, NO_GRACE, ingress, once, shop, well, world};
 
 /// Every read of a run on a settled load balancer.
@@ -163,77 +162,71 @@ async fn a_call_that_is_never_answered_is_tried_again() -> Result<()> {
 }
 
 #[tokio::test]
-async fn killed_after_every_call_of_an_update() -> Result<()> {
-    let testbed = Testbed::acquire().await?;
-    let update = Scenario {
-        binary: BINARY,
-        prepare: async |testbed: &Testbed| {
-            let world = World::create(testbed).await?;
-            testbed.apply_yaml(&shop()).await?;
-            well(testbed, &[NO_GRACE]).await?;
-            // Another host with another certificate, instead of the old one; other
-            // flags; and one Node less.
+async fn any_fault_on_any_write_is_overcome() -> Result<()> {
+    let (testbed, _) = world(&shop()).await?;
+    let quiet = async || {
+        ensure!(
             testbed
-                .apply_yaml(&ingress("shop", &["blog.example.org"], &[]))
-                .await?;
-            let nodes: kube::Api<k8s_openapi::api::core::v1::Node> = kube::Api::all(testbed.kube());
-            let leaving = json!({"metadata": {"labels": {"node.kubernetes.io/exclude-from-external-load-balancers": ""}}});
-            nodes
-                .patch(
-                    &world.instances[0].node,
-                    &PatchParams::default(),
-                    &Patch::Merge(&leaving),
-                )
-                .await?;
-            Ok(vec![
-                CLUSTER.to_owned(),
-                NO_GRACE.to_owned(),
-                "--redirect-http-to-https".to_owned(),
-                "--idle-connection-timeout=2m".to_owned(),
-                "--deregistration-delay-timeout=30s".to_owned(),
-                "--additional-stack-tags=team=web".to_owned(),
-            ])
-        },
-        end_state,
+                .gate
+                .writes()
+                .iter()
+                .any(|call| call.action == "CreateLoadBalancer")
+        );
+        end_state(&testbed).await
     };
-    let report = kill_after_every_call(&testbed, update).await?;
-    let state = &report.end_state;
-    for part in [
-        "[\"*.example.org\"]",
-        "Some(Redirect)",
-        "targets 1",
-        "\"team\": \"web\"",
+    well(&testbed, &[NO_GRACE]).await?;
+    let expected = quiet().await?;
+    for action in [
+        "CreateTargetGroup",
+        "RegisterTargets",
+        "CreateLoadBalancer",
+        "CreateListener",
     ] {
-        assert!(state.contains(part), "{part} is not in\n{state}");
+        for fault in [
+            Fault::throttle(action),
+            Fault::internal_error(action),
+            Fault::cut(action),
+            Fault::lost_answer(action),
+            Fault::malformed(action),
+        ] {
+            ingresses(&testbed)
+                .delete("shop", &DeleteParams::default())
+                .await?;
+            well(&testbed, &[NO_GRACE]).await?;
+            assert_eq!(end_state(&testbed).await?, "");
+            testbed.apply_yaml(&shop()).await?;
+            testbed.gate.clear();
+            testbed.gate.fault(fault.clone());
+            well(&testbed, &[NO_GRACE])
+                .await
+                .with_context(|| format!("{fault:?}"))?;
+            assert_eq!(quiet().await?, expected, "{fault:?}");
+            testbed.gate.clear_faults();
+        }
     }
     Ok(())
 }
 
 #[tokio::test]
-async fn killed_after_every_call_of_a_move() -> Result<()> {
-    let testbed = Testbed::acquire().await?;
-    let to_internal = Scenario {
-        binary: BINARY,
-        prepare: async |testbed: &Testbed| {
-            World::create(testbed).await?;
-            testbed.apply_yaml(&shop()).await?;
-            well(testbed, &[NO_GRACE]).await?;
-            let scheme = [("scheme", "internal")];
-            testbed
-                .apply_yaml(&ingress("shop", &["shop.example.org"], &scheme))
-                .await?;
-            Ok(vec![CLUSTER.to_owned(), NO_GRACE.to_owned()])
-        },
-        end_state,
-    };
-    let report = kill_after_every_call(&testbed, to_internal).await?;
-    let state = &report.end_state;
-    assert!(
-        state.contains("ingress shop [\"internal-kube-internal-"),
-        "{state}"
+async fn a_refusal_is_told_to_the_ingress_and_stops_no_other() -> Result<()> {
+    let alone = ingress("alone", &["alone.example.org"], &[("shared", "false")]);
+    let (testbed, _) = world(&[shop(), alone].concat()).await?;
+    let refused = Fault::error(
+        "CreateLoadBalancer",
+        400,
+        "InvalidSubnet",
+        "The subnet is too small",
     );
-    assert_eq!(state.matches("load balancer kube-").count(), 1, "{state}");
-    assert_eq!(state.matches("target group kube-").count(), 1, "{state}");
-    assert!(ingresses(&testbed).get_opt("shop").await?.is_some());
+    testbed.gate.fault(refused);
+    let finished = once(&testbed, &[]).await?;
+    assert_eq!(finished.code, Some(1), "{finished}");
+    let events = events(&testbed, "alone").await?;
+    assert!(
+        events
+            .iter()
+            .any(|(reason, text)| reason == "RefusedByAws" && text.contains("InvalidSubnet")),
+        "{events:?}"
+    );
+    assert_eq!(load_balancers(&testbed).await?.len(), 1, "the other one");
     Ok(())
 }
