@@ -13,6 +13,9 @@ use crate::{Controller, StartError};
 /// and is not ready; this one has to come to an end.
 const FIRST_LISTS: Duration = Duration::from_secs(30);
 
+/// How long the Events of a single run may take at its end.
+const LAST_EVENTS: Duration = Duration::from_secs(60);
+
 impl<C: Controller> RunLoop<C> {
     /// Reconciles until nothing is pending at AWS any more: waiting for that is
     /// part of the work. A dry run makes one pass, for nothing changes by it. As in
@@ -58,7 +61,20 @@ impl<C: Controller> RunLoop<C> {
                 () = self.shutdown.cancelled() => break ExitCode::SUCCESS,
             }
         };
-        self.events.flush(GRACE_AT_THE_END).await;
+        self.last_events().await;
         Ok(code)
+    }
+
+    /// Nobody is told by a later run what this one could not say: what waits is
+    /// sent, however slow the API server, unless we are told to end.
+    async fn last_events(&self) {
+        let hurry = async {
+            self.shutdown.cancelled().await;
+            sleep(GRACE_AT_THE_END).await;
+        };
+        tokio::select! {
+            () = self.events.flush(LAST_EVENTS) => {}
+            () = hurry => {}
+        }
     }
 }

@@ -7,7 +7,7 @@ use tokio::time::{advance, sleep};
 
 use super::*;
 use crate::lease::{LeaseApi, LeaseError, LeaseRecord};
-use crate::testing::kube_client;
+use crate::testing::{FakeServer, kube_client};
 use crate::{CommonArgs, Failure, Problems};
 
 /// A controller that does as it is told and writes down what it was asked.
@@ -379,4 +379,44 @@ impl LeaseApi for FreeLease {
     async fn replace(&self, lease: LeaseRecord) -> Result<LeaseRecord, LeaseError> {
         self.create(lease).await
     }
+}
+
+fn send(run_loop: &RunLoop<Scripted>, events: usize) {
+    for n in 0..events {
+        let object = isthmus_core::ObjectRef::new("v1", "ConfigMap", "a", n.to_string());
+        let text = "no".to_owned();
+        run_loop
+            .events
+            .send(&object, crate::EventType::Warning, "Rejected", text);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn once_sends_its_events_to_a_slow_server() {
+    let server = FakeServer::start(|asked| {
+        std::thread::sleep(GRACE_AT_THE_END);
+        Some((201, asked.body.clone()))
+    })
+    .await;
+    let mut once = run_loop(Scripted::default());
+    once.events = Events::start(server.kube(), "isthmus-test", "me".to_owned());
+    send(&once, 3);
+    assert_eq!(once.once().await.unwrap(), ExitCode::SUCCESS);
+    assert_eq!(server.asked().len(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn once_does_not_wait_for_a_silent_server_when_told_to_end() {
+    let server = FakeServer::start(|_| None).await;
+    let mut once = run_loop(Scripted::default());
+    once.events = Events::start(server.kube(), "isthmus-test", "me".to_owned());
+    send(&once, 100);
+    let shutdown = once.shutdown.clone();
+    let start = Instant::now();
+    let (ended, ()) = tokio::join!(once.once(), async {
+        sleep(secs(30)).await;
+        shutdown.cancel();
+    });
+    assert_eq!(ended.unwrap(), ExitCode::SUCCESS);
+    assert_eq!(start.elapsed(), secs(30) + GRACE_AT_THE_END);
 }
