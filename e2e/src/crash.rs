@@ -1,7 +1,6 @@
 //! The crash test: kill a controller after every single AWS call of a scenario.
 
 use std::ops::AsyncFn;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use anyhow::{Context, Result, bail, ensure};
 
@@ -65,30 +64,20 @@ where
     let expected = (scenario.end_state)(testbed).await.context("end state")?;
     idle_run(testbed, scenario.binary, &args).await?;
 
-    let next = AtomicUsize::new(1);
-    let worker = async |testbed: &Testbed| {
-        loop {
-            let n = next.fetch_add(1, Ordering::Relaxed);
-            let Some(call) = calls.get(n - 1) else {
-                return anyhow::Ok(());
-            };
-            let what = format!("killed after call {n} ({} {})", call.service, call.action);
-            let end_state = one_kill(testbed, &scenario, n)
-                .await
-                .with_context(|| what.clone())?;
-            if end_state != expected {
-                bail!(
-                    "{what}: the end state differs\n--- undisturbed\n{expected}\n--- now\n{end_state}"
-                );
-            }
+    let one = async |testbed: &Testbed, (): &(), call: &Call| {
+        let (n, service, action) = (call.n, &call.service, &call.action);
+        let what = format!("killed after call {n} ({service} {action})");
+        let end_state = one_kill(testbed, &scenario, n)
+            .await
+            .with_context(|| what.clone())?;
+        if end_state != expected {
+            bail!(
+                "{what}: the end state differs\n--- undisturbed\n{expected}\n--- now\n{end_state}"
+            );
         }
+        Ok(())
     };
-    let mut free = Vec::new();
-    while let Some(another) = Testbed::try_acquire().await? {
-        free.push(another);
-    }
-    let all = std::iter::once(testbed).chain(&free);
-    futures::future::try_join_all(all.map(worker)).await?;
+    testbed.share(&calls, async |_| Ok(()), one).await?;
     Ok(CrashReport {
         kills: calls.len(),
         calls,

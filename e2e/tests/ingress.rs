@@ -2,6 +2,8 @@
 
 #[path = "ingress/alarms.rs"]
 mod alarms;
+#[path = "ingress/annotations.rs"]
+mod annotations;
 #[path = "ingress/certificates.rs"]
 mod certificates;
 #[path = "ingress/discovery.rs"]
@@ -40,12 +42,16 @@ mod trouble;
 use std::collections::BTreeMap;
 
 use anyhow::{Result, ensure};
-use isthmus_e2e::{Finished, Process, Testbed, World};
+use isthmus_e2e::{Finished, Process, Testbed, World, eventually};
 use kube::api::{Patch, PatchParams};
 use reading::ingresses;
 use serde_json::json;
 
 const BINARY: &str = "isthmus-ingress";
+/// Looks at everything again all the time, so that there is always a next reconcile.
+const RESYNC: &str = "--polling-interval=1s";
+/// Never looks again by itself: what happens has another cause.
+const NO_RESYNC: &str = "--polling-interval=24h";
 const CLUSTER: &str = "--cluster-id=aws:123456789012:eu-central-1:kube-1";
 /// What is not needed goes at once.
 const NO_GRACE: &str = "--cert-ttl-timeout=0s";
@@ -87,6 +93,20 @@ async fn well(testbed: &Testbed, more: &[&str]) -> Result<Finished> {
     Ok(finished)
 }
 
+/// Another run finds nothing to do.
+async fn idle(testbed: &Testbed, more: &[&str]) -> Result<()> {
+    testbed.gate.clear();
+    well(testbed, more).await?;
+    nothing_written(testbed);
+    Ok(())
+}
+
+#[track_caller]
+fn nothing_written(testbed: &Testbed) {
+    let writes = testbed.gate.writes();
+    assert!(writes.is_empty(), "{writes:?}");
+}
+
 /// How many reconciles a controller has behind it.
 async fn reconciles(process: &Process) -> Result<u64> {
     const COUNT: &str = r#"isthmus_reconcile_duration_seconds_count{step="total"} "#;
@@ -95,10 +115,34 @@ async fn reconciles(process: &Process) -> Result<u64> {
     Ok(count.unwrap_or("0").trim().parse()?)
 }
 
+/// Waits for the end of so many further ones: of two, the last began after now.
+async fn reconciled(process: &Process, more: u64) -> Result<()> {
+    let before = reconciles(process).await?;
+    eventually(&format!("{more} more reconciles"), async || {
+        Ok((reconciles(process).await? >= before + more).then_some(()))
+    })
+    .await
+}
+
 async fn annotate(testbed: &Testbed, name: &str, key: &str, value: &str) -> Result<()> {
     let patch = json!({"metadata": {"annotations": {key: value}}});
     ingresses(testbed)
         .patch(name, &PatchParams::default(), &Patch::Merge(&patch))
         .await?;
+    Ok(())
+}
+
+/// Two reconciles for changes that mean nothing. The second begins after the first
+/// change, whatever else there may be to ask for one.
+async fn for_nothing(testbed: &Testbed, process: &Process, name: &str) -> Result<()> {
+    for _ in 0..2 {
+        let before = reconciles(process).await?;
+        let value = before.to_string();
+        annotate(testbed, name, "example.org/unimportant", &value).await?;
+        eventually("a reconcile", async || {
+            Ok((reconciles(process).await? > before).then_some(()))
+        })
+        .await?;
+    }
     Ok(())
 }

@@ -17,6 +17,7 @@ mod ports;
 mod process;
 mod python;
 mod serve;
+mod share;
 mod wipe;
 
 use std::path::{Path, PathBuf};

@@ -1,6 +1,6 @@
 //! Load balancers, listeners and target groups.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use aws_sdk_elasticloadbalancingv2 as elb;
@@ -8,7 +8,7 @@ use aws_sdk_elasticloadbalancingv2::types::{
     Action, ActionTypeEnum, LoadBalancerStateEnum, LoadBalancerTypeEnum, ProtocolEnum,
     TargetDescription, TargetGroup,
 };
-use isthmus_e2e::{Certificate, EmulatorSettings, PATIENCE, Testbed, World};
+use isthmus_e2e::{Certificate, EmulatorSettings, Testbed, World, eventually};
 
 use super::code;
 
@@ -153,19 +153,29 @@ async fn the_name_of_a_load_balancer_is_unique() -> Result<()> {
 #[tokio::test]
 async fn a_load_balancer_takes_its_time_and_may_be_protected() -> Result<()> {
     let on = Balancers::new().await?;
-    let made = on.made("one").await?;
-    let arn = made.load_balancer_arn().context("an ARN")?;
-    let state = async || {
-        let found = on.elb.describe_load_balancers().names("one").send().await?;
+    let state = async |name: &str| {
+        let found = on.elb.describe_load_balancers().names(name).send().await?;
         let state = found.load_balancers()[0].state.clone();
         anyhow::Ok(state.and_then(|state| state.code))
     };
-    assert_eq!(state().await?, Some(LoadBalancerStateEnum::Provisioning));
-    let start = Instant::now();
-    while state().await? != Some(LoadBalancerStateEnum::Active) {
-        anyhow::ensure!(start.elapsed() < PATIENCE, "not active");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    let slow = EmulatorSettings {
+        load_balancer_provisioning: Duration::from_secs(3600),
+        ..EmulatorSettings::default()
+    };
+    on.testbed.emulators().configure(&slow).await?;
+    on.made("slow").await?;
+    let provisioning = Some(LoadBalancerStateEnum::Provisioning);
+    assert_eq!(state("slow").await?, provisioning);
+    let settings = EmulatorSettings::default();
+    on.testbed.emulators().configure(&settings).await?;
+    let made = on.made("one").await?;
+    let arn = made.load_balancer_arn().context("an ARN")?;
+    eventually("an active load balancer", async || {
+        let is_active = state("one").await? == Some(LoadBalancerStateEnum::Active);
+        Ok(is_active.then_some(()))
+    })
+    .await?;
+    assert_eq!(state("slow").await?, provisioning);
     let protect = async |value: &str| {
         let attribute = elb::types::LoadBalancerAttribute::builder();
         let attribute = attribute.key("deletion_protection.enabled").value(value);

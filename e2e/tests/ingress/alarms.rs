@@ -11,7 +11,7 @@ use kube::api::{DeleteParams, ListParams};
 use serde_json::json;
 
 use super::reading::{hostnames, ingresses, load_balancers};
-use super::{NO_GRACE, shop, well, world};
+use super::{NO_GRACE, idle, shop, well, world};
 
 pub(crate) const FLAG: &str = "--cloudwatch-alarms-config-map=kube-system/alarms";
 pub(crate) const HEALTH: &str = "
@@ -89,13 +89,7 @@ async fn alarms_come_change_and_go_with_the_load_balancer() -> Result<()> {
     assert_eq!(found[0].threshold(), Some(100.5));
     assert_eq!(found[1].alarm_actions().len(), 1);
     assert_eq!(found[1].dimensions().len(), 2);
-    testbed.gate.clear();
-    well(&testbed, &[FLAG, NO_GRACE]).await?;
-    assert!(
-        testbed.gate.writes().is_empty(),
-        "{:?}",
-        testbed.gate.writes()
-    );
+    idle(&testbed, &[FLAG, NO_GRACE]).await?;
 
     // Someone else's alarm, and one of ours changed by hand.
     let by_hand = CloudWatch::new(testbed.sdk());
@@ -178,12 +172,6 @@ async fn alarms_that_are_wrong_or_refused_harm_nobody() -> Result<()> {
     // Without the flag, what was made for it goes.
     well(&testbed, &[]).await?;
     assert!(alarms(&testbed).await?.is_empty());
-    testbed.gate.clear();
-    well(&testbed, &[]).await?;
-    assert!(
-        testbed.gate.writes().is_empty(),
-        "{:?}",
-        testbed.gate.writes()
-    );
+    idle(&testbed, &[]).await?;
     Ok(())
 }

@@ -1,13 +1,13 @@
 //! Certificates of ACM and IAM, and whom to trust.
 
-use std::time::Duration;
-
 use anyhow::{Context, Result};
 use aws_sdk_elasticloadbalancingv2::Client as Elb;
 use isthmus_e2e::{Authority, Fault, PATIENCE, Process, Testbed, eventually};
 
-use crate::reading::{events, hostnames, load_balancers};
-use crate::{BINARY, CLUSTER, ingress, once, reconciles, shop, well, world};
+use crate::reading::{all_told, events, hostname, hostnames, load_balancers, told};
+use crate::{
+    BINARY, CLUSTER, RESYNC, ingress, nothing_written, once, reconciled, shop, well, world,
+};
 
 /// The default certificate of the one load balancer.
 async fn served(testbed: &Testbed) -> Result<String> {
@@ -82,11 +82,11 @@ async fn errors(process: &Process) -> Result<u64> {
 async fn a_trusted_one_of_iam_goes_before_untrusted_ones() -> Result<()> {
     let (testbed, world) = world(&shop()).await?;
     let authority = Authority::new("the company's own")?;
-    let issued = authority.issue(&["shop.example.org"], (2030, 1, 1))?;
+    let issued = authority.issue(&["shop.example.org"], (2090, 1, 1))?;
     let arn = authority
-        .upload(&testbed, &issued, ("/old/", "shop-2030"))
+        .upload(&testbed, &issued, ("/old/", "shop-2090"))
         .await?;
-    assert!(arn.ends_with(":server-certificate/old/shop-2030"), "{arn}");
+    assert!(arn.ends_with(":server-certificate/old/shop-2090"), "{arn}");
     let stranger = Authority::new("nobody's")?;
     let longer = stranger.issue(&["shop.example.org"], (2098, 1, 1))?;
     stranger.import(&testbed, &longer).await?;
@@ -146,15 +146,9 @@ async fn the_end_of_a_served_certificate_is_measured_and_warned_of() -> Result<(
     testbed.apply_yaml(&yaml.concat()).await?;
     let mut process = testbed.spawn(BINARY, &[CLUSTER]).await?;
     process.wait_ready().await?;
-    let warning = eventually("the warning", async || {
-        let events = events(&testbed, "soon").await?;
-        Ok(events.into_iter().find(|(r, _)| r == "CertificateExpires"))
-    })
-    .await?;
-    assert!(
-        warning.1.contains(&soon) && warning.1.contains("runs out at"),
-        "{warning:?}"
-    );
+    let warning = told(&testbed, "soon", ("CertificateExpires", &soon)).await?;
+    assert!(warning.contains("runs out at"), "{warning}");
+    all_told(&testbed).await?;
     let others = events(&testbed, "later").await?;
     assert!(
         others.iter().all(|(r, _)| r != "CertificateExpires"),
@@ -177,18 +171,10 @@ async fn a_list_that_fails_changes_nothing_and_chains_are_read_once() -> Result<
     let issued = authority.issue(&["shop.example.org"], (2090, 1, 1))?;
     let arn = authority.upload(&testbed, &issued, ("/", "shop")).await?;
     let trusting = trusting(&testbed, &authority)?;
-    let args = [
-        CLUSTER,
-        "--cert-polling-interval=1s",
-        "--polling-interval=1s",
-        &trusting,
-    ];
+    let args = [CLUSTER, "--cert-polling-interval=1s", RESYNC, &trusting];
     let mut process = testbed.spawn(BINARY, &args).await?;
     process.wait_ready().await?;
-    eventually("the status", async || {
-        Ok(hostnames(&testbed, "shop").await?.pop())
-    })
-    .await?;
+    hostname(&testbed, "shop").await?;
     assert_eq!(served(&testbed).await?, arn);
     testbed
         .gate
@@ -210,11 +196,7 @@ async fn a_list_that_fails_changes_nothing_and_chains_are_read_once() -> Result<
         Ok((errors(&process).await? > before).then_some(()))
     })
     .await?;
-    assert!(
-        testbed.gate.writes().is_empty(),
-        "{:?}",
-        testbed.gate.writes()
-    );
+    nothing_written(&testbed);
     assert_eq!(served(&testbed).await?, arn);
     testbed.gate.clear_faults();
     assert_eq!(testbed.gate.throttled(), 0);
@@ -226,11 +208,7 @@ async fn a_list_that_fails_changes_nothing_and_chains_are_read_once() -> Result<
     testbed.gate.clear();
     let finished = once(&testbed, &[]).await?;
     assert_eq!(finished.code, Some(1), "{finished}");
-    assert!(
-        testbed.gate.writes().is_empty(),
-        "{:?}",
-        testbed.gate.writes()
-    );
+    nothing_written(&testbed);
     Ok(())
 }
 
@@ -238,11 +216,7 @@ async fn a_list_that_fails_changes_nothing_and_chains_are_read_once() -> Result<
 async fn a_certificate_of_any_key_type_and_one_that_comes_later_are_found() -> Result<()> {
     let yaml = ingress("late", &["late.example.com"], &[]);
     let (testbed, _) = world(&yaml).await?;
-    let args = [
-        CLUSTER,
-        "--cert-polling-interval=1s",
-        "--polling-interval=1s",
-    ];
+    let args = [CLUSTER, "--cert-polling-interval=1s", RESYNC];
     let mut process = testbed.spawn(BINARY, &args).await?;
     process.wait_ready().await?;
     assert!(hostnames(&testbed, "late").await?.is_empty());
@@ -250,18 +224,8 @@ async fn a_certificate_of_any_key_type_and_one_that_comes_later_are_found() -> R
     // rcgen's keys are P-256: not among the types that AWS lists unasked.
     let issued = authority.issue(&["*.example.com"], (2090, 1, 1))?;
     authority.import(&testbed, &issued).await?;
-    eventually("the status", async || {
-        Ok(hostnames(&testbed, "late").await?.pop())
-    })
-    .await?;
-    let before = reconciles(&process).await?;
-    tokio::time::timeout(Duration::from_secs(30), async {
-        while reconciles(&process).await? < before + 2 {
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-        anyhow::Ok(())
-    })
-    .await??;
+    hostname(&testbed, "late").await?;
+    reconciled(&process, 2).await?;
     assert_eq!(testbed.gate.throttled(), 0, "one list a second at most");
     Ok(())
 }

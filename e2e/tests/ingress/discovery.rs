@@ -1,17 +1,13 @@
 //! What it finds around itself: subnets and the security group, looked at again at
 //! each resync.
 
-use std::time::Duration;
-
 use anyhow::{Context, Result, ensure};
 use aws_sdk_ec2::Client as Ec2;
 use aws_sdk_ec2::types::Tag;
-use isthmus_e2e::{CLUSTER_ID, Process, Testbed, eventually};
+use isthmus_e2e::{CLUSTER_ID, PATIENCE, Process, Testbed, eventually};
 
-use super::reading::{events, hostnames, load_balancers};
-use super::{BINARY, CLUSTER, once, shop, world};
-
-const RESYNC: &str = "--polling-interval=1s";
+use super::reading::{all_told, events, hostname, load_balancers, told};
+use super::{BINARY, CLUSTER, RESYNC, nothing_written, once, reconciled, shop, world};
 
 fn cluster_tag() -> String {
     format!("kubernetes.io/cluster/{CLUSTER_ID}")
@@ -72,18 +68,11 @@ async fn without_a_security_group_it_is_not_ready_and_writes_nothing() -> Result
             .then_some(()))
     })
     .await?;
-    assert!(
-        testbed.gate.writes().is_empty(),
-        "{:?}",
-        testbed.gate.writes()
-    );
+    reconciled(&process, 2).await?;
+    nothing_written(&testbed);
     let finished = once(&testbed, &[]).await?;
     assert_eq!(finished.code, Some(1), "{finished}");
-    assert!(
-        testbed.gate.writes().is_empty(),
-        "{:?}",
-        testbed.gate.writes()
-    );
+    nothing_written(&testbed);
 
     retag(
         &testbed,
@@ -92,10 +81,7 @@ async fn without_a_security_group_it_is_not_ready_and_writes_nothing() -> Result
     )
     .await?;
     process.wait_ready().await?;
-    eventually("the status", async || {
-        Ok(hostnames(&testbed, "shop").await?.pop())
-    })
-    .await?;
+    hostname(&testbed, "shop").await?;
     Ok(())
 }
 
@@ -116,24 +102,14 @@ async fn without_subnets_it_is_not_ready_and_says_which_tags_it_looked_for() -> 
         "needs subnets in 2 zones",
     ];
     unready(&process, &tags).await?;
-    assert!(
-        testbed.gate.writes().is_empty(),
-        "{:?}",
-        testbed.gate.writes()
-    );
-    let said = events(&testbed, "shop").await?;
-    let named = said
-        .iter()
-        .any(|(reason, text)| reason == "NoSubnets" && text.contains(tags[0]));
-    assert!(named, "{said:?}");
+    told(&testbed, "shop", ("NoSubnets", tags[0])).await?;
+    reconciled(&process, 2).await?;
+    nothing_written(&testbed);
     for subnet in &world.public_subnets {
         retag(&testbed, &subnet.id, &[(&cluster_tag(), "shared")]).await?;
     }
     process.wait_ready().await?;
-    eventually("the status", async || {
-        Ok(hostnames(&testbed, "shop").await?.pop())
-    })
-    .await?;
+    hostname(&testbed, "shop").await?;
     Ok(())
 }
 
@@ -144,10 +120,7 @@ async fn a_new_zone_and_another_security_group_come_to_a_living_load_balancer() 
     untag(&testbed, &late.id).await?;
     let mut process = testbed.spawn(BINARY, &[CLUSTER, RESYNC]).await?;
     process.wait_ready().await?;
-    eventually("the status", async || {
-        Ok(hostnames(&testbed, "shop").await?.pop())
-    })
-    .await?;
+    hostname(&testbed, "shop").await?;
     let zones = async || -> Result<Vec<String>> {
         let balancers = load_balancers(&testbed).await?;
         ensure!(balancers.len() == 1, "{balancers:?}");
@@ -180,21 +153,16 @@ async fn a_new_zone_and_another_security_group_come_to_a_living_load_balancer() 
         Ok((balancers[0].security_groups() == [another.clone()]).then_some(()))
     })
     .await?;
+    all_told(&testbed).await?;
     let by_hand = events(&testbed, "shop").await?;
     let by_hand = by_hand.iter().any(|(reason, _)| reason == "ChangedByHand");
     assert!(!by_hand, "nobody changed the load balancer by hand");
-    // Calls of one resync: what it costs to look again.
-    tokio::time::timeout(Duration::from_secs(20), async {
-        testbed.gate.clear();
-        while testbed.gate.calls_of("DescribeSubnets").len() < 2 {
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-    })
-    .await?;
-    assert!(
-        testbed.gate.writes().is_empty(),
-        "{:?}",
-        testbed.gate.writes()
-    );
+    testbed.gate.clear();
+    let resynced = |calls: &[isthmus_e2e::Call]| {
+        let looks = calls.iter().filter(|call| call.action == "DescribeSubnets");
+        looks.count() >= 3
+    };
+    testbed.gate.wait_for(PATIENCE, resynced).await?;
+    nothing_written(&testbed);
     Ok(())
 }

@@ -5,8 +5,8 @@ use aws_sdk_elasticloadbalancingv2::Client as Elb;
 use aws_sdk_elasticloadbalancingv2::types as elb;
 use isthmus_e2e::{Testbed, World, eventually};
 
-use super::reading::{end_state, events, hostnames, load_balancers};
-use super::{BINARY, CLUSTER, ingress, world};
+use super::reading::{end_state, hostname, load_balancers, told};
+use super::{BINARY, CLUSTER, NO_GRACE, RESYNC, ingress, world};
 
 /// A settled load balancer for two certificates, and who changes it by hand.
 struct Hand {
@@ -81,16 +81,9 @@ async fn put_back(
         Ok((now == before).then_some(()))
     })
     .await?;
-    eventually(&format!("an Event about {said}"), async || {
-        let events = events(&hand.testbed, "two").await?;
-        let found = events.iter().any(|(reason, text)| {
-            reason == "ChangedByHand"
-                && text.contains("changed by someone else")
-                && text.contains(said)
-        });
-        Ok(found.then_some(()))
-    })
-    .await
+    let text = told(&hand.testbed, "two", ("ChangedByHand", said)).await?;
+    ensure!(text.contains("changed by someone else"), "{text}");
+    Ok(())
 }
 
 async fn settled() -> Result<(Hand, isthmus_e2e::Process, String)> {
@@ -98,17 +91,14 @@ async fn settled() -> Result<(Hand, isthmus_e2e::Process, String)> {
     let (testbed, world) = world(&two).await?;
     let args = [
         CLUSTER,
-        "--polling-interval=1s",
+        RESYNC,
         "--additional-stack-tags=team=web",
         "--idle-connection-timeout=2m",
-        "--cert-ttl-timeout=0s",
+        NO_GRACE,
     ];
     let mut process = testbed.spawn(BINARY, &args).await?;
     process.wait_ready().await?;
-    eventually("the status", async || {
-        Ok(hostnames(&testbed, "two").await?.pop())
-    })
-    .await?;
+    hostname(&testbed, "two").await?;
     let elb = Elb::new(testbed.sdk());
     let hand = Hand {
         testbed,
@@ -184,7 +174,8 @@ async fn what_was_changed_on_a_load_balancer_is_put_back_and_said() -> Result<()
         Ok(())
     })
     .await?;
-    put_back(&hand, before, "load-balancer kube-public-", async |hand| {
+    let made = "it is put back: internet-facing application ipv4, sg-";
+    put_back(&hand, before, made, async |hand| {
         let delete = hand.elb.delete_load_balancer();
         delete.load_balancer_arn(hand.arn().await?).send().await?;
         Ok(())
@@ -317,7 +308,11 @@ async fn what_was_changed_on_a_target_group_is_put_back_and_said() -> Result<()>
         Ok(())
     })
     .await?;
-    put_back(&hand, before, "target-group kube-public-", async |hand| {
+    let made = "it is put back: instances, HTTP 9999 in vpc-";
+    put_back(&hand, before, made, async |hand| {
+        // The next resync would make a listener again while the others go.
+        hand.testbed.gate.stop_after(0);
+        hand.testbed.gate.quiet().await;
         for port in [80, 443] {
             let listener = hand.listener(port).await?.listener_arn;
             hand.elb
@@ -327,13 +322,12 @@ async fn what_was_changed_on_a_target_group_is_put_back_and_said() -> Result<()>
                 .await?;
         }
         let group = hand.group().await?;
-        // Another resync may have made a listener again meanwhile.
-        let _ = hand
-            .elb
+        hand.elb
             .delete_target_group()
             .target_group_arn(group)
             .send()
-            .await;
+            .await?;
+        hand.testbed.gate.resume();
         Ok(())
     })
     .await?;

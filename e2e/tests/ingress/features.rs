@@ -11,7 +11,7 @@ use isthmus_e2e::{Fault, Testbed};
 use serde_json::json;
 
 use super::reading::{events, hostnames, load_balancers};
-use super::{ingress, shop, well, world};
+use super::{idle, ingress, shop, well, world};
 
 /// The actions that were written, in order.
 pub(crate) fn written(testbed: &Testbed) -> Vec<String> {
@@ -126,9 +126,7 @@ async fn a_network_load_balancer_has_tls_and_tcp_and_no_security_group() -> Resu
     ports.sort_unstable();
     assert_eq!(ports, [9998, 9999]);
 
-    testbed.gate.clear();
-    well(&testbed, &flags).await?;
-    assert_eq!(written(&testbed), Vec::<String>::new());
+    idle(&testbed, &flags).await?;
     Ok(())
 }
 
@@ -178,9 +176,7 @@ async fn internal_hosts_are_refused_as_long_as_the_flag_says_so() -> Result<()> 
         "80 1 [\"*.cluster.local\"] 401 Unauthorized",
     ];
     assert_eq!(rules(&testbed).await?, unauthorized);
-    testbed.gate.clear();
-    well(&testbed, &[deny]).await?;
-    assert_eq!(written(&testbed), Vec::<String>::new());
+    idle(&testbed, &[deny]).await?;
 
     // Someone deletes one by hand.
     let elb = Elb::new(testbed.sdk());
@@ -208,9 +204,7 @@ async fn internal_hosts_are_refused_as_long_as_the_flag_says_so() -> Result<()> 
     assert_eq!(rules(&testbed).await?[0], "443 1 [\"*.internal\"] 418 no");
     well(&testbed, &[]).await?;
     assert!(rules(&testbed).await?.is_empty());
-    testbed.gate.clear();
-    well(&testbed, &[]).await?;
-    assert_eq!(written(&testbed), Vec::<String>::new());
+    idle(&testbed, &[]).await?;
     Ok(())
 }
 
@@ -266,9 +260,7 @@ async fn a_web_acl_comes_first_is_put_back_and_goes_with_the_flag() -> Result<()
     let at = |action: &str| writes.iter().position(|call| call.action == action);
     let (associated, open) = (at("AssociateWebACL"), at("CreateListener"));
     assert!(associated.is_some() && associated < open, "{writes:?}");
-    testbed.gate.clear();
-    well(&testbed, &[&flag]).await?;
-    assert_eq!(written(&testbed), Vec::<String>::new());
+    idle(&testbed, &[&flag]).await?;
     let balancer = load_balancers(&testbed).await?.remove(0);
     let arn = balancer.load_balancer_arn().unwrap_or_default();
 
@@ -291,9 +283,7 @@ async fn a_web_acl_comes_first_is_put_back_and_goes_with_the_flag() -> Result<()
     // What someone else gave it stays.
     let associate = by_hand.associate_web_acl().web_acl_arn(&acl);
     associate.resource_arn(arn).send().await?;
-    testbed.gate.clear();
-    well(&testbed, &[]).await?;
-    assert_eq!(written(&testbed), Vec::<String>::new());
+    idle(&testbed, &[]).await?;
     assert_eq!(guarded(&testbed, &acl).await?, 1);
     Ok(())
 }

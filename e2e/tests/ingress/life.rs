@@ -9,8 +9,11 @@ use isthmus_e2e::{CLUSTER_ID, EmulatorSettings, PATIENCE, eventually};
 use kube::api::{DeleteParams, Patch, PatchParams};
 use serde_json::json;
 
-use super::reading::{end_state, events, hostnames, ingresses, is_empty, load_balancers};
-use super::{BINARY, CLUSTER, NO_GRACE, annotate, ingress, reconciles, shop, well, world};
+use super::reading::{end_state, events, hostname, hostnames, ingresses, is_empty, load_balancers};
+use super::{
+    BINARY, CLUSTER, NO_GRACE, NO_RESYNC, for_nothing, idle, ingress, nothing_written, shop, well,
+    world,
+};
 
 #[tokio::test]
 async fn an_ingress_gets_its_load_balancer_and_takes_it_along() -> Result<()> {
@@ -23,17 +26,11 @@ async fn an_ingress_gets_its_load_balancer_and_takes_it_along() -> Result<()> {
     );
 
     testbed.apply_yaml(&shop()).await?;
-    let hostname = eventually("the status", async || {
-        Ok(hostnames(&testbed, "shop").await?.pop())
-    })
-    .await?;
+    let told = hostname(&testbed, "shop").await?;
     let balancers = load_balancers(&testbed).await?;
     assert_eq!(balancers.len(), 1);
     let balancer = &balancers[0];
-    assert_eq!(
-        hostname,
-        balancer.dns_name().unwrap_or_default().to_lowercase()
-    );
+    assert_eq!(told, balancer.dns_name().unwrap_or_default().to_lowercase());
     assert_eq!(
         balancer.scheme(),
         Some(&elb::LoadBalancerSchemeEnum::InternetFacing)
@@ -91,26 +88,17 @@ async fn a_second_run_writes_nothing_and_an_event_reads_nothing() -> Result<()> 
     well(&testbed, &[]).await?;
     assert_eq!(hostnames(&testbed, "shop").await?.len(), 1);
     testbed.gate.clear();
-    let mut process = testbed.spawn(BINARY, &[CLUSTER]).await?;
+    let mut process = testbed.spawn(BINARY, &[CLUSTER, NO_RESYNC]).await?;
     process.wait_ready().await?;
     let first = testbed.gate.calls();
-    assert!(
-        testbed.gate.writes().is_empty(),
-        "{:?}",
-        testbed.gate.writes()
-    );
+    nothing_written(&testbed);
     assert!(
         first.len() < 25,
         "{} calls for one load balancer",
         first.len()
     );
 
-    let before = reconciles(&process).await?;
-    annotate(&testbed, "shop", "example.org/unimportant", "value").await?;
-    eventually("a reconcile", async || {
-        Ok((reconciles(&process).await? > before).then_some(()))
-    })
-    .await?;
+    for_nothing(&testbed, &process, "shop").await?;
     assert_eq!(
         testbed.gate.calls().len(),
         first.len(),
@@ -192,10 +180,7 @@ async fn the_name_is_told_when_a_target_is_healthy_or_time_has_passed() -> Resul
         .emulators()
         .configure(&EmulatorSettings::default())
         .await?;
-    eventually("the status", async || {
-        Ok(hostnames(&testbed, "shop").await?.pop())
-    })
-    .await?;
+    hostname(&testbed, "shop").await?;
     process.terminate().await?;
 
     let patch = json!({"status": {"loadBalancer": null}});
@@ -227,9 +212,8 @@ async fn an_unused_load_balancer_is_kept_for_a_while_over_restarts() -> Result<(
     let state = end_state(&testbed).await?;
     assert!(state.contains("isthmus.dev/unused-since"), "{state}");
 
-    testbed.gate.clear();
-    well(&testbed, &["--cert-ttl-timeout=1h"]).await?;
-    assert!(testbed.gate.writes().is_empty(), "the time is remembered");
+    // The time is remembered.
+    idle(&testbed, &["--cert-ttl-timeout=1h"]).await?;
     testbed.apply_yaml(&shop()).await?;
     well(&testbed, &["--cert-ttl-timeout=1h"]).await?;
     let state = end_state(&testbed).await?;
@@ -275,13 +259,7 @@ async fn what_is_not_ours_is_never_touched() -> Result<()> {
         )
         .send()
         .await?;
-    testbed.gate.clear();
-    well(&testbed, &[NO_GRACE]).await?;
-    assert!(
-        testbed.gate.writes().is_empty(),
-        "{:?}",
-        testbed.gate.writes()
-    );
+    idle(&testbed, &[NO_GRACE]).await?;
     let name = balancer.load_balancer_name().unwrap_or_default();
     let events = events(&testbed, "shop").await?;
     assert!(

@@ -7,11 +7,13 @@ use anyhow::{Context, Result};
 use aws_sdk_acm::Client as Acm;
 use aws_sdk_elasticloadbalancingv2::Client as Elb;
 use aws_sdk_elasticloadbalancingv2::types as elb;
-use isthmus_e2e::Testbed;
+use isthmus_e2e::{Testbed, eventually};
 use k8s_openapi::api::events::v1::Event;
 use k8s_openapi::api::networking::v1::Ingress;
 use kube::Api;
 use kube::api::ListParams;
+
+use super::ingress;
 
 /// The Ingresses of the tests' namespace.
 pub(crate) fn ingresses(testbed: &Testbed) -> Api<Ingress> {
@@ -29,6 +31,46 @@ pub(crate) async fn hostnames(testbed: &Testbed, name: &str) -> Result<Vec<Strin
         .into_iter()
         .filter_map(|entry| entry.hostname)
         .collect())
+}
+
+/// Waits for the hostname in the status of an Ingress.
+pub(crate) async fn hostname(testbed: &Testbed, name: &str) -> Result<String> {
+    eventually(&format!("the status of {name}"), async || {
+        Ok(hostnames(testbed, name).await?.pop())
+    })
+    .await
+}
+
+/// Waits for an Event on an Ingress with `part` in its text: they are sent in the
+/// background, behind the statuses and whatever else there is to be seen.
+pub(crate) async fn told(
+    testbed: &Testbed,
+    name: &str,
+    (reason, part): (&str, &str),
+) -> Result<String> {
+    let what = format!("{reason} {part:?} on {name}");
+    let found = eventually(&what, async || {
+        let mut all = events(testbed, name).await?.into_iter();
+        let found = all.find(|(why, text)| why == reason && text.contains(part));
+        Ok(found.map(|(_, text)| text))
+    });
+    match found.await {
+        Ok(text) => Ok(text),
+        Err(error) => Err(error.context(format!("{:?}", events(testbed, name).await?))),
+    }
+}
+
+/// Waits until a controller that runs has sent all Events up to now. They go out in
+/// their order: when that of a mistake made now is there, so are those before it.
+pub(crate) async fn all_told(testbed: &Testbed) -> Result<()> {
+    let mistake = ingress(
+        "mistake",
+        &["mistake.example.org"],
+        &[("scheme", "Internal")],
+    );
+    testbed.apply_yaml(&mistake).await?;
+    told(testbed, "mistake", ("InvalidAnnotation", "Internal")).await?;
+    Ok(())
 }
 
 /// The Events on an Ingress: reason and text.

@@ -5,7 +5,7 @@ use isthmus_e2e::{Fault, eventually};
 use kube::api::{DeleteParams, Patch, PatchParams};
 use serde_json::json;
 
-use super::reading::{events, hostnames, ingresses, is_empty, load_balancers};
+use super::reading::{hostname, hostnames, ingresses, is_empty, load_balancers, told};
 use super::{BINARY, CLUSTER, NO_GRACE, ingress, shop, well, world};
 
 #[tokio::test]
@@ -14,10 +14,7 @@ async fn who_is_not_served_any_more_loses_the_name() -> Result<()> {
     let args = [CLUSTER, NO_GRACE, "--ingress-class-filter=mine,"];
     let mut process = testbed.spawn(BINARY, &args).await?;
     process.wait_ready().await?;
-    eventually("the status", async || {
-        Ok(hostnames(&testbed, "shop").await?.pop())
-    })
-    .await?;
+    hostname(&testbed, "shop").await?;
     let another = json!({"spec": {"ingressClassName": "another"}});
     ingresses(&testbed)
         .patch("shop", &PatchParams::default(), &Patch::Merge(&another))
@@ -30,11 +27,7 @@ async fn who_is_not_served_any_more_loses_the_name() -> Result<()> {
         Ok(is_empty(&testbed).await?.then_some(()))
     })
     .await?;
-    let said = events(&testbed, "shop").await?;
-    assert!(
-        said.iter().any(|(reason, _)| reason == "Withdrawn"),
-        "{said:?}"
-    );
+    told(&testbed, "shop", ("Withdrawn", "")).await?;
     Ok(())
 }
 

@@ -7,7 +7,7 @@ use kube::Api;
 use kube::api::{ApiResource, DeleteParams, DynamicObject, GroupVersionKind};
 use kube::runtime::wait::{await_condition, conditions};
 
-use crate::reading::{hostnames, load_balancers};
+use crate::reading::{hostname, hostnames, load_balancers};
 use crate::{BINARY, CLUSTER, NO_GRACE, ingress, shop, well, world};
 
 const GROUP: &str = "
@@ -53,10 +53,7 @@ async fn route_groups_come_and_go_with_and_without_their_definition() -> Result<
     let (testbed, _) = world(&shop()).await?;
     let mut process = testbed.spawn(BINARY, &[CLUSTER, NO_GRACE]).await?;
     process.wait_ready().await?;
-    eventually("the Ingress", async || {
-        Ok(hostnames(&testbed, "shop").await?.pop())
-    })
-    .await?;
+    hostname(&testbed, "shop").await?;
 
     testbed.apply_yaml(ROUTE_GROUP_DEFINITION).await?;
     testbed.apply_yaml(GROUP).await?;
@@ -77,10 +74,7 @@ async fn route_groups_come_and_go_with_and_without_their_definition() -> Result<
     testbed
         .apply_yaml(&ingress("later", &["later.example.org"], &[]))
         .await?;
-    eventually("another Ingress", async || {
-        Ok(hostnames(&testbed, "later").await?.pop())
-    })
-    .await?;
+    hostname(&testbed, "later").await?;
     assert_eq!(load_balancers(&testbed).await?.len(), 2);
     process.terminate().await?;
     let again = well(&testbed, &[NO_GRACE]).await?;
@@ -127,16 +121,10 @@ async fn the_default_class_is_that_of_ingresses_without_one() -> Result<()> {
         .replace("\"spec\":{", "\"spec\":{\"ingressClassName\":\"skipper\",");
     testbed.apply_yaml(&class("skipper", false)).await?;
     testbed.apply_yaml(&named).await?;
-    eventually("the one of the class", async || {
-        Ok(hostnames(&testbed, "named").await?.pop())
-    })
-    .await?;
+    hostname(&testbed, "named").await?;
     assert!(hostnames(&testbed, "shop").await?.is_empty());
     testbed.apply_yaml(&class("skipper", true)).await?;
-    eventually("the one without a class", async || {
-        Ok(hostnames(&testbed, "shop").await?.pop())
-    })
-    .await?;
+    hostname(&testbed, "shop").await?;
     process.terminate().await?;
     let classes: Api<k8s_openapi::api::networking::v1::IngressClass> = Api::all(testbed.kube());
     classes.delete("skipper", &DeleteParams::default()).await?;

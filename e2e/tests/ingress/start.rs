@@ -5,7 +5,7 @@ use isthmus_e2e::{CLUSTER_ID, Fault, Finished, Testbed};
 use serde_json::json;
 
 use super::reading::{end_state, events, hostnames};
-use super::{BINARY, CLUSTER, once, shop, well, world};
+use super::{BINARY, CLUSTER, nothing_written, once, shop, well, world};
 
 #[tokio::test]
 async fn a_dry_run_prints_the_plan_and_touches_nothing() -> Result<()> {
@@ -23,11 +23,7 @@ async fn a_dry_run_prints_the_plan_and_touches_nothing() -> Result<()> {
             "{line} is not in\n{finished}"
         );
     }
-    assert!(
-        testbed.gate.writes().is_empty(),
-        "{:?}",
-        testbed.gate.writes()
-    );
+    nothing_written(&testbed);
     assert!(hostnames(&testbed, "shop").await?.is_empty());
     assert!(events(&testbed, "shop").await?.is_empty());
     Ok(())
@@ -122,11 +118,7 @@ async fn what_is_missing_at_the_start_is_said_in_one_line() -> Result<()> {
         .run()
         .await?;
     one_line(&finished, "no cluster id: --cluster-id is not given, and ");
-    assert!(
-        testbed.gate.writes().is_empty(),
-        "{:?}",
-        testbed.gate.writes()
-    );
+    nothing_written(&testbed);
     Ok(())
 }
 
@@ -155,11 +147,7 @@ async fn what_aws_does_not_answer_is_said_and_nothing_is_written() -> Result<()>
             .contains("DescribeLoadBalancers: AccessDenied"),
         "{finished}"
     );
-    assert!(
-        testbed.gate.writes().is_empty(),
-        "{:?}",
-        testbed.gate.writes()
-    );
+    nothing_written(&testbed);
     Ok(())
 }
 

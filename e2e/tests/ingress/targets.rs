@@ -11,18 +11,15 @@ use kube::api::{DeleteParams, Patch, PatchParams};
 use serde_json::json;
 
 use super::features::{attributes, written};
-use super::reading::{hostnames, targets};
-use super::{BINARY, CLUSTER, NO_GRACE, reconciles, shop, well, world};
+use super::reading::{hostname, targets};
+use super::{BINARY, CLUSTER, NO_GRACE, RESYNC, reconciled, shop, well, world};
 
 #[tokio::test]
 async fn targets_follow_the_nodes_and_are_never_all_taken_away() -> Result<()> {
     let (testbed, world) = world(&shop()).await?;
-    let mut process = testbed.spawn(BINARY, &[CLUSTER]).await?;
+    let mut process = testbed.spawn(BINARY, &[CLUSTER, RESYNC]).await?;
     process.wait_ready().await?;
-    eventually("the status", async || {
-        Ok(hostnames(&testbed, "shop").await?.pop())
-    })
-    .await?;
+    hostname(&testbed, "shop").await?;
     assert_eq!(targets(&testbed).await?.len(), 2);
     let nodes: Api<Node> = Api::all(testbed.kube());
     let [first, second] = &world.instances[..] else {
@@ -41,12 +38,14 @@ async fn targets_follow_the_nodes_and_are_never_all_taken_away() -> Result<()> {
     })
     .await?;
 
-    let before = reconciles(&process).await?;
     nodes.delete(&second.node, &DeleteParams::default()).await?;
-    eventually("a reconcile", async || {
-        Ok((reconciles(&process).await? > before).then_some(()))
+    eventually("one Node less on the page", async || {
+        let (_, page) = process.admin_page("/").await?;
+        let row = page.split("<tr>").find(|row| row.contains(">Node<"));
+        Ok(row.is_some_and(|row| row.contains(">1<")).then_some(()))
     })
     .await?;
+    reconciled(&process, 2).await?;
     assert_eq!(
         targets(&testbed).await?,
         std::slice::from_ref(&second.id),

@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use aws_sdk_elasticloadbalancingv2::Client as Elb;
-use isthmus_e2e::{Call, Fault, eventually};
+use isthmus_e2e::{Call, Fault, PATIENCE, Testbed, eventually};
 use kube::api::DeleteParams;
 
-use super::reading::{end_state, events, hostnames, ingresses, load_balancers};
-use super::{BINARY, CLUSTER, NO_GRACE, ingress, once, shop, well, world};
+use super::reading::{end_state, events, hostname, hostnames, ingresses, load_balancers};
+use super::{BINARY, CLUSTER, NO_GRACE, idle, ingress, once, shop, well, world};
 
 /// Every read of a run on a settled load balancer.
-const READS: [&str; 14] = [
+pub(crate) const READS: [&str; 14] = [
     "ListCertificates",
     "GetCertificate",
     "ListServerCertificates",
@@ -78,28 +78,43 @@ async fn a_load_balancer_that_cannot_be_read_stops_no_other() -> Result<()> {
     testbed.apply_yaml(&shop()).await?;
     testbed.gate.clear();
     const READ: &str = "DescribeListenerCertificates";
-    testbed.gate.fault(Fault::internal_error(READ).times(6));
+    let listener = https_listener(&testbed).await?;
+    let of_old = |calls: &[Call]| -> Vec<u16> {
+        let reads = calls.iter().filter(|call| call.action == READ);
+        let reads = reads.filter(|call| call.params.values().any(|value| *value == listener));
+        reads.map(|call| call.status).collect()
+    };
+    let unreadable = Fault::internal_error(READ).mentioning(&listener);
+    testbed.gate.fault(unreadable.always());
     let mut process = testbed.spawn(BINARY, &[CLUSTER]).await?;
     process.wait_ready().await?;
-    eventually("the status", async || {
-        Ok(hostnames(&testbed, "shop").await?.pop())
+    // The other one comes while the old one cannot be read.
+    hostname(&testbed, "shop").await?;
+    let failed = of_old(&testbed.gate.calls());
+    assert!(failed.len() >= 3, "{failed:?}");
+    assert!(failed.iter().all(|status| *status == 500), "{failed:?}");
+    assert_eq!(hostnames(&testbed, "old").await?.len(), 1);
+    let counted = r#"isthmus_reconcile_errors_total{class="transient",step="observe"}"#;
+    eventually("the failure in the metrics", async || {
+        let (_, metrics) = process.admin_page("/metrics").await?;
+        Ok(metrics.contains(counted).then_some(()))
     })
     .await?;
-    let calls = testbed.gate.calls();
-    let nth = |action: &str, n: usize| {
-        let mut of = calls.iter().filter(|call| call.action == action);
-        of.nth(n - 1).map(|call| call.n)
-    };
-    let made = nth("CreateLoadBalancer", 1).context("a load balancer for the other one")?;
-    let read = nth(READ, 7).context("a read that succeeds")?;
-    assert!(made < read, "made while the old one could not be read");
-    assert_eq!(hostnames(&testbed, "old").await?.len(), 1);
-    let (_, metrics) = process.admin_page("/metrics").await?;
-    assert!(
-        metrics.contains(r#"isthmus_reconcile_errors_total{class="transient",step="observe"}"#),
-        "{metrics}"
-    );
+    testbed.gate.clear_faults();
+    let read = |calls: &[Call]| of_old(calls).contains(&200);
+    testbed.gate.wait_for(PATIENCE, read).await?;
     Ok(())
+}
+
+/// The ARN of the listener for HTTPS of the one load balancer.
+async fn https_listener(testbed: &Testbed) -> Result<String> {
+    let balancer = load_balancers(testbed).await?.remove(0);
+    let listeners = Elb::new(testbed.sdk()).describe_listeners();
+    let listeners = listeners.set_load_balancer_arn(balancer.load_balancer_arn);
+    let listeners = listeners.send().await?;
+    let https = listeners.listeners().iter().find(|l| l.port == Some(443));
+    let arn = https.and_then(|listener| listener.listener_arn.clone());
+    arn.context("a listener")
 }
 
 #[tokio::test]
@@ -123,7 +138,7 @@ async fn under_heavy_throttling_it_converges() -> Result<()> {
         }
     };
     // It backs off the longer the more often it is told to.
-    tokio::time::timeout(Duration::from_secs(300), both)
+    tokio::time::timeout(Duration::from_secs(600), both)
         .await
         .with_context(|| process.stderr())??;
     process.wait_ready().await?;
@@ -134,11 +149,7 @@ async fn under_heavy_throttling_it_converges() -> Result<()> {
             .filter(|c| c.action == "CreateLoadBalancer")
             .count()
     };
-    let balancers = Elb::new(testbed.sdk())
-        .describe_load_balancers()
-        .send()
-        .await?;
-    assert_eq!(balancers.load_balancers().len(), 2);
+    assert_eq!(load_balancers(&testbed).await?.len(), 2);
     assert!(made(&testbed.gate.calls()) >= 2);
     Ok(())
 }
@@ -151,13 +162,7 @@ async fn a_call_that_is_never_answered_is_tried_again() -> Result<()> {
     well(&testbed, &[NO_GRACE]).await?;
     assert_eq!(hostnames(&testbed, "shop").await?.len(), 1);
     assert!(testbed.gate.calls_of("DescribeTargetGroups").len() > 1);
-    testbed.gate.clear();
-    well(&testbed, &[NO_GRACE]).await?;
-    assert!(
-        testbed.gate.writes().is_empty(),
-        "{:?}",
-        testbed.gate.writes()
-    );
+    idle(&testbed, &[NO_GRACE]).await?;
     Ok(())
 }
 
