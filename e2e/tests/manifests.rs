@@ -57,6 +57,7 @@ async fn everything_is_applied_and_a_second_time_changes_nothing() -> Result<()>
         ("overlays/startup-taint", 9),
         ("overlays/dnsendpoints", 10),
         ("overlays/web-identity", 5),
+        ("overlays/realtime", 5),
         ("overlays/aws-cni", 10),
         ("overlays/cloudwatch-alarms", 10),
     ] {
@@ -83,7 +84,7 @@ async fn web_identity_reads_pods_tokens_and_no_more() -> Result<()> {
     let capabilities = &container["securityContext"]["capabilities"];
     assert_eq!(
         capabilities["add"],
-        json!(["NET_ADMIN", "SYS_NICE", "DAC_READ_SEARCH"])
+        json!(["NET_ADMIN", "DAC_READ_SEARCH"])
     );
     assert_eq!(capabilities["drop"], json!(["ALL"]));
     let named = |list: &Value| {
@@ -96,6 +97,22 @@ async fn web_identity_reads_pods_tokens_and_no_more() -> Result<()> {
     assert_eq!(mount["mountPath"], volume["hostPath"]["path"]);
     let args = container["args"].to_string();
     assert!(args.contains("--credential-source=web-identity"), "{args}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn real_time_takes_one_capability_more() -> Result<()> {
+    let testbed = Testbed::acquire().await?;
+    let path = folder("overlays/realtime").display().to_string();
+    kubectl(&testbed, &["apply", "--server-side", "-k", &path]).await?;
+    let sets: Api<DaemonSet> = Api::namespaced(testbed.kube(), "kube-system");
+    let set = serde_json::to_value(sets.get("isthmus-metadata-proxy").await?)?;
+    let container = &set["spec"]["template"]["spec"]["containers"][0];
+    let capabilities = &container["securityContext"]["capabilities"];
+    assert_eq!(
+        capabilities,
+        &json!({"add": ["NET_ADMIN", "SYS_NICE"], "drop": ["ALL"]})
+    );
     Ok(())
 }
 

@@ -73,6 +73,8 @@ impl Controller for Dns {
         let (snapshot, absences) = self.sources.snapshot(self.now()).await;
         let absences = self.tell_absences(memory, &snapshot, absences);
         let (mut desired, mut rejections) = desired(&snapshot, &self.settings.decisions);
+        // Many megabytes of a large cluster, and the plan needs as much again.
+        drop(snapshot);
         let patience = memory.grace.apply(&mut desired, self.now());
         let observing = self.observe(run, memory, &desired);
         let mut reading = run.step("observe", observing).await?;
