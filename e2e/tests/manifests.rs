@@ -82,10 +82,7 @@ async fn web_identity_reads_pods_tokens_and_no_more() -> Result<()> {
     let spec = &set["spec"]["template"]["spec"];
     let container = &spec["containers"][0];
     let capabilities = &container["securityContext"]["capabilities"];
-    assert_eq!(
-        capabilities["add"],
-        json!(["NET_ADMIN", "DAC_READ_SEARCH"])
-    );
+    assert_eq!(capabilities["add"], json!(["NET_ADMIN", "DAC_READ_SEARCH"]));
     assert_eq!(capabilities["drop"], json!(["ALL"]));
     let named = |list: &Value| {
         let mut found = list.as_array().into_iter().flatten();
