@@ -37,7 +37,7 @@ def _state(gateway: NatGateway) -> str:
     if gateway.deleted_at is not None:
         gone = now - gateway.deleted_at >= SETTINGS.nat_deleting
         return "deleted" if gone else "deleting"
-    if now - gateway.created_at < gateway.pending:
+    if now - gateway.created_at < SETTINGS.nat_pending:
         return "pending"
     return "failed" if gateway.failure else "available"
 
@@ -48,7 +48,6 @@ def _set_state(gateway: NatGateway, state: str) -> None:
             gateway.deleted_at = time.monotonic()
         return
     gateway.created_at = time.monotonic()
-    gateway.pending = SETTINGS.nat_pending
     gateway.failure = SETTINGS.nat_failure
     gateway.deleted_at = None
     gateway.settled = False

@@ -13,9 +13,9 @@ use crate::{ACCOUNT, REGION, http};
 /// What tests may change in the emulators' behaviour. Wiping restores the default.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EmulatorSettings {
-    /// How long a new NAT gateway is `pending`.
+    /// How long a new NAT gateway is `pending`; of those there are, too.
     pub nat_pending: Duration,
-    /// How long a NAT gateway that goes is `deleting`.
+    /// How long a NAT gateway that goes is `deleting`; of those there are, too.
     pub nat_deleting: Duration,
     /// How long a new load balancer is `provisioning`.
     pub load_balancer_provisioning: Duration,

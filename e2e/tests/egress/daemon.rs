@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
+use anyhow::Result;
 use isthmus_e2e::{EmulatorSettings, eventually};
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::Api;
@@ -64,18 +64,20 @@ async fn a_burst_is_at_most_two_reconciles() -> Result<()> {
     // Many routes at once: EC2's rates are another test's subject.
     stage.testbed.gate.rate("ec2", "", 100_000, 100_000.0);
     stage.apply("partners", &[("bank", BANK)]).await?;
-    let process = stage.serve("a", &["--aws-api-rate=1000"]).await?;
+    let mut process = stage.serve("a", &["--aws-api-rate=1000"]).await?;
     stage.until_accepted("partners").await?;
-    let before = settled(&process).await?;
+    let before = settled(&stage, &process).await?;
 
+    // However long the API server takes for them, it hears of all at once.
+    process.signal("STOP").await?;
     let burst = (0..100).map(|n| stage_list(&stage, n));
     futures::future::try_join_all(burst).await?;
-    stage.until_accepted("list-99").await?;
-    let after = settled(&process).await?;
-    assert!(after - before <= 2.0, "{before} to {after}");
+    process.signal("CONT").await?;
     for n in 0..100 {
-        ensure!(entries(&stage.status(&format!("list-{n}")).await?).len() == 1);
+        stage.until_accepted(&format!("list-{n}")).await?;
     }
+    let after = settled(&stage, &process).await?;
+    assert!(after - before <= 2.0, "{before} to {after}");
     process.terminate().await?;
     Ok(())
 }
@@ -91,7 +93,7 @@ async fn an_answer_that_somebody_changed_is_put_back_without_a_look_at_aws() -> 
     stage.apply("partners", &[("bank", BANK)]).await?;
     let process = stage.serve("a", &[]).await?;
     stage.until_accepted("partners").await?;
-    settled(&process).await?;
+    settled(&stage, &process).await?;
     let right = stage.status("partners").await?;
     stage.testbed.gate.clear();
     let maps: Api<ConfigMap> = Api::namespaced(stage.testbed.kube(), "shop");
@@ -190,10 +192,9 @@ async fn a_nat_gateway_on_its_way_keeps_nobody_waiting() -> Result<()> {
         Ok((entries == ["10.0.0.0/8 rejected PrivateRange"]).then_some(()))
     })
     .await?;
-    let begun = std::time::Instant::now();
+    // EC2 would take longer than anybody waits here.
     let finished = process.terminate().await?;
     assert_eq!(finished.code, Some(0), "{finished}");
-    assert!(begun.elapsed() < Duration::from_secs(5));
     let waits = finished.stderr.matches("nat-gateway").count();
     assert!(
         waits < 10,

@@ -27,6 +27,8 @@ pub(crate) struct Rules {
     pub(crate) empty_lists: usize,
     /// Lists are refused with 500.
     pub(crate) no_lists: bool,
+    /// One more list, and the next ones are refused.
+    pub(crate) last_list: bool,
     /// Watches end with 410: the history they ask for is gone.
     pub(crate) no_history: bool,
     /// How often ConfigMaps were listed.
@@ -64,7 +66,11 @@ impl Front {
         let (rules, connections) = (front.rules.clone(), front.connections.clone());
         let kube = testbed.kube();
         tokio::spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
+            loop {
+                // A connection that failed before it was accepted is its client's matter.
+                let Ok((stream, _)) = listener.accept().await else {
+                    continue;
+                };
                 let (kube, rules) = (kube.clone(), rules.clone());
                 let service = service_fn(move |request| {
                     let (kube, rules) = (kube.clone(), rules.clone());
@@ -121,6 +127,7 @@ async fn answer(kube: kube::Client, rules: &Mutex<Rules>, request: Request<Incom
             if rules.no_lists {
                 return refuse(StatusCode::INTERNAL_SERVER_ERROR, "InternalError");
             }
+            rules.no_lists = rules.last_list;
             empty = rules.empty_lists > 0;
             rules.empty_lists = rules.empty_lists.saturating_sub(1);
         }

@@ -66,11 +66,11 @@ async fn an_empty_list_that_no_second_one_confirms_removes_nothing() -> Result<(
 
     // This one list is what the process begins with; the next ones fail.
     let front = Front::new(&stage.testbed).await?;
+    front.rules().last_list = true;
     let mut process = stage
         .serve_behind(&front, &["--resync-interval=1s"])
         .await?;
     process.wait_ready().await?;
-    front.rules().no_lists = true;
     eventually("the failure of the second list", async || {
         let failed = r#"isthmus_reconcile_errors_total{class="transient",step="confirm"}"#;
         let errors = metric(&process, failed).await?;
@@ -79,7 +79,10 @@ async fn an_empty_list_that_no_second_one_confirms_removes_nothing() -> Result<(
     .await?;
     assert_eq!(stage.testbed.gate.writes().len(), 0);
 
-    front.rules().no_lists = false;
+    {
+        let mut rules = front.rules();
+        (rules.last_list, rules.no_lists) = (false, false);
+    }
     let kept = [format!("address eu-central-1a {IP} free")];
     eventually("the removal, now that it is confirmed", async || {
         Ok((stage.picture().await? == kept).then_some(()))
@@ -99,17 +102,12 @@ async fn a_list_that_is_empty_from_the_start_is_believed_at_the_resync() -> Resu
     stage.delete("partners").await?;
     stage.testbed.gate.clear();
 
-    let process = stage.serve("a", &["--resync-interval=8s"]).await?;
+    let process = stage.serve("a", &["--resync-interval=1h"]).await?;
     let (_, plan) = process.admin_page("/plan").await?;
     assert!(plan.starts_with("! - route 203.0.113.0/24 in "), "{plan}");
     let held = metric(&process, r#"isthmus_plan_withheld{reason="empty-list"}"#).await?;
     assert_eq!(held, Some(1.0));
     assert_eq!(stage.picture().await?, before);
-    let kept = [format!("address eu-central-1a {IP} free")];
-    eventually("the removal at the resync", async || {
-        Ok((stage.picture().await? == kept).then_some(()))
-    })
-    .await?;
     let finished = process.terminate().await?;
     assert!(
         finished
@@ -117,6 +115,20 @@ async fn a_list_that_is_empty_from_the_start_is_believed_at_the_resync() -> Resu
             .contains("what is there is removed at the next resync"),
         "{finished}"
     );
+    assert_eq!(stage.testbed.gate.writes().len(), 0, "{finished}");
+
+    stage.testbed.gate.clear();
+    let process = stage.serve("a", &["--resync-interval=2s"]).await?;
+    let kept = [format!("address eu-central-1a {IP} free")];
+    eventually("the removal at the resync", async || {
+        Ok((stage.picture().await? == kept).then_some(()))
+    })
+    .await?;
+    let finished = process.terminate().await?;
+    let calls = stage.testbed.gate.calls().into_iter();
+    let before = calls.take_while(|call| call.action != "DeleteRoute");
+    let looks = before.filter(|call| call.action == "DescribeNatGateways");
+    assert!(looks.count() >= 2, "not at the first look: {finished}");
     Ok(())
 }
 
@@ -150,7 +162,7 @@ async fn a_deletion_that_no_watch_told_is_seen_at_the_next_full_list() -> Result
     stage.apply("partners", &[("bank", BANK)]).await?;
     stage.apply("others", &[("tax", TAX)]).await?;
     let front = Front::new(&stage.testbed).await?;
-    let mut process = stage.serve_behind(&front, &[]).await?;
+    let mut process = stage.serve_behind(&front, &["--log-level=trace"]).await?;
     process.wait_ready().await?;
     stage.until_accepted("partners").await?;
     stage.until_accepted("others").await?;

@@ -130,7 +130,7 @@ async fn what_is_there_is_taken_over_and_nothing_of_it_changes() -> Result<()> {
     })
     .await?;
     stage.until_accepted("partners").await?;
-    crate::process::settled(&process).await?;
+    crate::process::settled(&stage, &process).await?;
     let (_, page) = process.admin_page("/").await?;
     assert!(
         public_ips.iter().all(|ip| page.contains(ip.as_str())),
@@ -218,9 +218,12 @@ async fn addresses_are_handed_over_and_stay_the_same() -> Result<()> {
         Ok((said("AddressInUse: ") && said("RouteConflict: ")).then_some(()))
     })
     .await?;
-    let status = stage.status("partners").await?;
-    let waiting = |entry: &String| entry.ends_with(" conflict RouteConflict");
-    assert!(entries(&status).iter().all(waiting), "{status}");
+    eventually("the conflicts on the ConfigMap", async || {
+        let found = entries(&stage.status("partners").await?);
+        let waiting = |entry: &String| entry.ends_with(" conflict RouteConflict");
+        Ok((found.len() == 2 && found.iter().all(waiting)).then_some(()))
+    })
+    .await?;
     assert_eq!(stage.testbed.gate.writes().len(), 0, "nothing is begun");
     let unchanged = |all: &str| all.matches("Available").count() + all.matches("Pending").count();
     assert_eq!(unchanged(&everything(&stage).await?), unchanged(&before));

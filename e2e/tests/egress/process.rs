@@ -1,11 +1,14 @@
 //! The controller as a process that stays.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
-use isthmus_e2e::{Process, eventually};
+use anyhow::{Context, Result, ensure};
+use isthmus_e2e::{PATIENCE, Process, eventually};
 
 use crate::stage::{BINARY, Stage, entries};
+
+/// Changes are collected for a second; this is several times that.
+const QUIET: Duration = Duration::from_secs(4);
 
 impl Stage {
     /// The controller for some zones, `a` say, ready.
@@ -47,16 +50,22 @@ pub(crate) async fn reconciles(process: &Process) -> Result<f64> {
     observed.context("a count")
 }
 
-/// Waits until no reconcile has looked at EC2 for some seconds.
-pub(crate) async fn settled(process: &Process) -> Result<f64> {
-    let mut last = reconciles(process).await?;
-    for _ in 0..20 {
-        tokio::time::sleep(Duration::from_millis(1500)).await;
-        let now = reconciles(process).await?;
-        if now == last {
-            return Ok(now);
+/// Waits until it has neither called EC2 nor ended a look at it for a while: how
+/// often it has looked until then.
+pub(crate) async fn settled(stage: &Stage, process: &Process) -> Result<f64> {
+    let state = async || {
+        let calls = stage.testbed.gate.calls().len();
+        anyhow::Ok((reconciles(process).await?, calls))
+    };
+    let start = Instant::now();
+    let (mut last, mut since) = (state().await?, Instant::now());
+    while since.elapsed() < QUIET {
+        ensure!(start.elapsed() < PATIENCE, "it goes on for ever");
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        let now = state().await?;
+        if now != last {
+            (last, since) = (now, Instant::now());
         }
-        last = now;
     }
-    anyhow::bail!("it goes on for ever")
+    Ok(last.0)
 }

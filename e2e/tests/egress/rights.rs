@@ -46,9 +46,6 @@ async fn what_is_not_allowed_is_named_before_it_is_needed() -> Result<()> {
         .fold(command, |command, (name, value)| command.env(name, value));
     let mut process = command.args(&stage.flags("a", &[])).spawn()?;
     process.wait_ready().await?;
-    let lines = process.stderr();
-    let naming: Vec<_> = lines.lines().filter(|line| line.contains(NAMED)).collect();
-    assert_eq!(naming.len(), 1, "{lines}");
     let events: Api<Event> = Api::namespaced(stage.testbed.kube(), "kube-system");
     eventually("an Event on the pod", async || {
         let found = events.list(&ListParams::default()).await?.items;
@@ -73,7 +70,10 @@ async fn what_is_not_allowed_is_named_before_it_is_needed() -> Result<()> {
     );
     let writes = stage.testbed.gate.writes();
     assert!(writes.is_empty(), "asking is no writing: {writes:?}");
-    process.terminate().await?;
+    let finished = process.terminate().await?;
+    let lines = finished.stderr.lines();
+    let naming = lines.filter(|line| line.contains(NAMED)).count();
+    assert_eq!(naming, 1, "{finished}");
     Ok(())
 }
 

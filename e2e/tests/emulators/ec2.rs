@@ -34,6 +34,14 @@ async fn a_nat_gateway_takes_its_time_and_holds_its_address() -> Result<()> {
     let testbed = Testbed::acquire().await?;
     let world = World::create(&testbed).await?;
     let ec2 = aws_sdk_ec2::Client::new(testbed.sdk());
+    // However slowly this goes: both transitions last until it is said that they are over.
+    let lasting = EmulatorSettings {
+        nat_pending: Duration::from_secs(3600),
+        nat_deleting: Duration::from_secs(3600),
+        ..EmulatorSettings::default()
+    };
+    let short = EmulatorSettings::default();
+    testbed.emulators().configure(&lasting).await?;
     let address = ec2.allocate_address().send().await?;
     let allocation = address.allocation_id().context("an address")?;
     assert!(
@@ -68,6 +76,7 @@ async fn a_nat_gateway_takes_its_time_and_holds_its_address() -> Result<()> {
     );
     let other = create().subnet_id(&world.public_subnets[1].id).send().await;
     assert_eq!(code(other), "IdempotentParameterMismatch");
+    testbed.emulators().configure(&short).await?;
     until(&ec2, &id, NatGatewayState::Available).await?;
 
     let by_tag = |value: &str| {
@@ -96,6 +105,7 @@ async fn a_nat_gateway_takes_its_time_and_holds_its_address() -> Result<()> {
     let delete_subnet = ec2.delete_subnet().subnet_id(subnet).send().await;
     assert_eq!(code(delete_subnet), "DependencyViolation");
 
+    testbed.emulators().configure(&lasting).await?;
     ec2.delete_nat_gateway().nat_gateway_id(&id).send().await?;
     assert_eq!(
         nat_gateway(&ec2, &id).await?.state,
@@ -110,6 +120,7 @@ async fn a_nat_gateway_takes_its_time_and_holds_its_address() -> Result<()> {
     let route = routes.iter().find(|route| route.nat_gateway_id.is_some());
     let state = route.and_then(|route| route.state.clone());
     assert_eq!(state, Some(aws_sdk_ec2::types::RouteState::Blackhole));
+    testbed.emulators().configure(&short).await?;
     until(&ec2, &id, NatGatewayState::Deleted).await?;
     release().await?;
     ec2.delete_subnet().subnet_id(subnet).send().await?;

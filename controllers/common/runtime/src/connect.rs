@@ -1,5 +1,8 @@
 //! The Kubernetes client.
 
+mod client;
+mod limits;
+
 use std::time::Duration;
 
 use kube::config::{KubeConfigOptions, Kubeconfig};
@@ -45,7 +48,7 @@ pub async fn connect_to(
 ) -> Result<kube::Client, StartError> {
     install_crypto();
     let url = config.cluster_url.clone();
-    let client = kube::Client::try_from(config)
+    let client = client::client(&config, limits::Limits::default())
         .map_err(|error| StartError::new(format_args!("Kubernetes client ({source}): {error}")))?;
     let deadline = Instant::now() + PATIENCE;
     loop {

@@ -8,10 +8,10 @@ use tokio::time::Instant;
 
 use super::Effect;
 
-/// An error older than this is over: while a watch fails it is tried again, and
-/// fails again, at least every 45 seconds. A watch that was resumed and has
-/// nothing to tell says nothing.
-const ERROR_LIFE: Duration = Duration::from_secs(75);
+/// An error older than this is over: a watch that fails is tried again after a minute
+/// at most, and fails again at once or, where nobody answers, after another minute.
+/// A watch that was resumed and has nothing to tell says nothing.
+const ERROR_LIFE: Duration = Duration::from_secs(140);
 
 /// One watch.
 #[derive(Debug)]
