@@ -1,5 +1,7 @@
 //! Server-side apply of YAML.
 
+use std::time::{Duration, Instant};
+
 use anyhow::{Context, Result};
 use k8s_openapi::api::core::v1::Namespace;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
@@ -9,6 +11,8 @@ use kube::discovery::{Scope, pinned_kind};
 use kube::runtime::wait::{await_condition, conditions};
 use serde::Deserialize as _;
 use serde_json::{Value, json};
+
+use crate::PATIENCE;
 
 const MANAGER: &str = "testbed";
 
@@ -20,14 +24,31 @@ pub(super) async fn yaml(client: &kube::Client, yaml: &str) -> Result<()> {
             continue;
         }
         let name = format!("{} {}", object["kind"], object["metadata"]["name"]);
-        apply(client, object)
-            .await
-            .with_context(|| format!("apply {name}"))?;
+        let start = Instant::now();
+        while let Err(error) = apply(client, &object).await {
+            if !may_pass(&error) || start.elapsed() > PATIENCE {
+                return Err(error.context(format!("apply {name}")));
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
     }
     Ok(())
 }
 
-async fn apply(client: &kube::Client, object: Value) -> Result<()> {
+/// Whether the API server may take it a moment later: the parts of it that serve
+/// and announce a custom kind hear of its definition one after the other, and a
+/// controller may have written to the object meanwhile.
+fn may_pass(error: &anyhow::Error) -> bool {
+    match error.downcast_ref::<kube::Error>() {
+        Some(kube::Error::Api(status)) => {
+            matches!(status.code, 404 | 405 | 409 | 429 | 500 | 503 | 504)
+        }
+        Some(kube::Error::Discovery(_)) => true,
+        _ => false,
+    }
+}
+
+async fn apply(client: &kube::Client, object: &Value) -> Result<()> {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let (api_version, kind) = (text(&object["apiVersion"]), text(&object["kind"]));
     let (group, version) = api_version.split_once('/').unwrap_or(("", &api_version));
@@ -44,7 +65,7 @@ async fn apply(client: &kube::Client, object: Value) -> Result<()> {
         Api::all_with(client.clone(), &resource)
     };
     let params = PatchParams::apply(MANAGER).force();
-    let applied = api.patch(&name, &params, &Patch::Apply(&object)).await?;
+    let applied = api.patch(&name, &params, &Patch::Apply(object)).await?;
     if let Some(status) = object.get("status") {
         let status = json!({
             "apiVersion": api_version, "kind": kind, "status": status,
@@ -57,6 +78,14 @@ async fn apply(client: &kube::Client, object: Value) -> Result<()> {
     if kind == "CustomResourceDefinition" {
         let crds: Api<CustomResourceDefinition> = Api::all(client.clone());
         await_condition(crds, &name, conditions::is_crd_established()).await?;
+        let spec = &object["spec"];
+        for version in spec["versions"].as_array().into_iter().flatten() {
+            let (group, kind) = (text(&spec["group"]), text(&spec["names"]["kind"]));
+            let served = GroupVersionKind::gvk(&group, &text(&version["name"]), &kind);
+            if version["served"] == true {
+                pinned_kind(client, &served).await?;
+            }
+        }
     }
     Ok(())
 }

@@ -6,11 +6,15 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use k8s_openapi::api::authentication::v1::{TokenRequest, TokenRequestSpec};
+use k8s_openapi::api::authorization::v1::{
+    ResourceAttributes, SubjectAccessReview, SubjectAccessReviewSpec,
+};
 use kube::api::{Api, PostParams};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::Testbed;
+use super::{Testbed, kubernetes};
+use crate::eventually;
 
 /// The file of the policy, in the folder of the API server.
 pub(super) const POLICY: &str = "audit-policy.yaml";
@@ -86,12 +90,55 @@ impl ServiceAccount {
         let administrator = std::fs::read_to_string(testbed.kubeconfig())?;
         let folder = testbed.kubeconfig().parent().context("a folder")?;
         let log = folder.join(LOG);
+        let kubeconfig = with_token(&administrator, folder, name, &token)?;
+        let client = kubernetes::client(&kubeconfig).await?;
+        // One of the same name may still be in the API server's mind.
+        eventually("the token to be known", async || {
+            Ok(client.apiserver_version().await.ok())
+        })
+        .await?;
         Ok(Self {
             user: format!("system:serviceaccount:{namespace}:{name}"),
-            kubeconfig: with_token(&administrator, folder, name, &token)?,
+            kubeconfig,
             from: std::fs::metadata(&log).map_or(0, |file| file.len()),
             log,
         })
+    }
+
+    /// Waits until the API server allows it something: it hears of new roles and
+    /// bindings a moment after they were made.
+    ///
+    /// # Errors
+    /// If it is never allowed.
+    pub async fn may(&self, testbed: &Testbed, right: &Right) -> Result<()> {
+        let reviews: Api<SubjectAccessReview> = Api::all(testbed.kube());
+        let (resource, subresource) = match right.resource.split_once('/') {
+            Some((resource, subresource)) => (resource, Some(subresource.to_owned())),
+            None => (right.resource.as_str(), None),
+        };
+        let review = SubjectAccessReview {
+            spec: SubjectAccessReviewSpec {
+                user: Some(self.user.clone()),
+                resource_attributes: Some(ResourceAttributes {
+                    verb: Some(right.verb.clone()),
+                    group: Some(right.group.clone()),
+                    resource: Some(resource.to_owned()),
+                    subresource,
+                    ..ResourceAttributes::default()
+                }),
+                ..SubjectAccessReviewSpec::default()
+            },
+            ..SubjectAccessReview::default()
+        };
+        eventually(
+            &format!("{} to be allowed to {right}", self.user),
+            async || {
+                let answer = reviews.create(&PostParams::default(), &review).await?;
+                let allowed = answer.status.is_some_and(|status| status.allowed);
+                Ok(allowed.then_some(()))
+            },
+        )
+        .await
     }
 
     /// A kubeconfig with its token.

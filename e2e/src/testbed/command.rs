@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail};
 
 use super::child::guarded;
-use super::process::{Finished, Process};
+use super::process::{Finished, Leaving, Process};
 use super::{Testbed, ports};
 use crate::{REGION, binaries};
 
@@ -26,6 +26,7 @@ pub struct Command {
     by: Vec<String>,
     args: Vec<String>,
     env: BTreeMap<String, String>,
+    leaving: Leaving,
 }
 
 impl Command {
@@ -52,6 +53,7 @@ impl Command {
             by: Vec::new(),
             args: Vec::new(),
             env: env.into(),
+            leaving: testbed.lease.host().leaving.clone(),
         })
     }
 
@@ -133,6 +135,6 @@ impl Command {
             .envs(&self.env)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
-        Process::start(self.binary, command, address)
+        Process::start(self.binary, command, address, self.leaving)
     }
 }

@@ -11,6 +11,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use super::emulators::{EmulatorProcesses, Emulators};
 use super::imds::Imds;
 use super::kubernetes::{self, Kubernetes};
+use super::process::Leaving;
 use super::wipe;
 use crate::gate::Gate;
 
@@ -51,6 +52,8 @@ pub(crate) struct Host {
     pub(crate) folder: PathBuf,
     kubernetes: Option<Kubernetes>,
     pub(crate) processes: EmulatorProcesses,
+    /// Binaries of tests that are over.
+    pub(super) leaving: Leaving,
 }
 
 impl Host {
@@ -75,11 +78,14 @@ impl Host {
             folder,
             kubernetes,
             processes,
+            leaving: Leaving::default(),
         })
     }
 
     /// Forgets everything. An API server of somebody else is not touched.
     pub(crate) async fn wipe(&self) -> Result<()> {
+        // Nobody of the last test must see or touch what is the next one's.
+        self.leaving.gone().await?;
         self.gate.reset();
         self.gate.quiet().await;
         self.imds.reset();

@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncWriteExt as _, BufReader};
 
-use crate::{PATIENCE, http};
+use crate::{PATIENCE, eventually, http};
 
 /// How a binary ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,7 +36,9 @@ pub struct Process {
     /// Where its admin server is, `http://127.0.0.1:<port>`.
     pub admin: String,
     binary: &'static str,
-    guard: tokio::process::Child,
+    /// There until this is dropped.
+    guard: Option<tokio::process::Child>,
+    leaving: Leaving,
     stdin: Option<tokio::process::ChildStdin>,
     stdout: Captured,
     stderr: Captured,
@@ -48,6 +50,7 @@ impl Process {
         binary: &'static str,
         command: std::process::Command,
         address: impl fmt::Display,
+        leaving: Leaving,
     ) -> Result<Self> {
         let mut guard = tokio::process::Command::from(command)
             .spawn()
@@ -58,8 +61,15 @@ impl Process {
             stdin: guard.stdin.take(),
             stdout: Captured::new(guard.stdout.take().context("stdout")?),
             stderr: Captured::new(guard.stderr.take().context("stderr")?),
-            guard,
+            guard: Some(guard),
+            leaving,
         })
+    }
+
+    fn guard(&mut self) -> Result<&mut tokio::process::Child> {
+        self.guard
+            .as_mut()
+            .context("it is there until it is dropped")
     }
 
     /// Waits until `/readyz` says 200.
@@ -75,7 +85,7 @@ impl Process {
             {
                 return Ok(());
             }
-            let ended = self.guard.try_wait()?;
+            let ended = self.guard()?.try_wait()?;
             if ended.is_some() || start.elapsed() > PATIENCE {
                 let (binary, stderr) = (self.binary, self.stderr());
                 bail!("{binary} is not ready ({ended:?})\n{stderr}");
@@ -124,12 +134,34 @@ impl Process {
         Ok(())
     }
 
+    /// SIGSTOP, and waits until it stands still. What happens then it hears of at
+    /// once when it goes on, however long it takes to happen.
+    ///
+    /// # Errors
+    /// If it has ended.
+    pub async fn pause(&mut self) -> Result<()> {
+        self.signal("STOP").await?;
+        let guard = self.guard()?.id().context("it has ended")?;
+        eventually("a process to stand still", async || {
+            Ok(has_stopped_child(guard)?.then_some(()))
+        })
+        .await
+    }
+
+    /// Lets it go on after [`Process::pause`].
+    ///
+    /// # Errors
+    /// If it has ended.
+    pub async fn go_on(&mut self) -> Result<()> {
+        self.signal("CONT").await
+    }
+
     /// Whether it has ended, and how.
     ///
     /// # Errors
     /// If that cannot be told.
     pub fn ended(&mut self) -> Result<Option<std::process::ExitStatus>> {
-        Ok(self.guard.try_wait()?)
+        Ok(self.guard()?.try_wait()?)
     }
 
     /// Waits for its end.
@@ -139,7 +171,7 @@ impl Process {
     pub async fn finished(&mut self) -> Result<Finished> {
         // Not `wait`: that closes stdin first, which kills the binary.
         let status = loop {
-            if let Some(status) = self.guard.try_wait()? {
+            if let Some(status) = self.guard()?.try_wait()? {
                 break status;
             }
             tokio::time::sleep(Duration::from_millis(10)).await;
@@ -162,6 +194,58 @@ impl Process {
     pub fn stderr(&self) -> String {
         self.stderr.so_far()
     }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // The end of its stdin is the guard's word to kill it.
+        self.stdin = None;
+        if let Some(guard) = self.guard.take() {
+            self.leaving.add(guard);
+        }
+    }
+}
+
+/// Binaries that were told to end, and may still do something on a busy machine.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Leaving(Arc<Mutex<Vec<tokio::process::Child>>>);
+
+impl Leaving {
+    fn add(&self, guard: tokio::process::Child) {
+        self.lock().push(guard);
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<tokio::process::Child>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits until all of them have ended.
+    ///
+    /// # Errors
+    /// If one has not after [`PATIENCE`].
+    pub(super) async fn gone(&self) -> Result<()> {
+        eventually("the processes of the last test to end", async || {
+            let mut guards = self.lock();
+            guards.retain_mut(|guard| matches!(guard.try_wait(), Ok(None)));
+            Ok(guards.is_empty().then_some(()))
+        })
+        .await
+    }
+}
+
+/// Whether a child of this process stands still: field 3 of [`stat`] is the
+/// state, field 4 the parent.
+///
+/// [`stat`]: https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html
+fn has_stopped_child(parent: u32) -> Result<bool> {
+    let mut stats = std::fs::read_dir("/proc")?
+        .filter_map(|entry| std::fs::read_to_string(entry.ok()?.path().join("stat")).ok());
+    let parent = parent.to_string();
+    let stopped = |stat: String| {
+        let mut fields = stat.rsplit(')').next().unwrap_or_default().split(' ');
+        fields.nth(1) == Some("T") && fields.next() == Some(parent.as_str())
+    };
+    Ok(stats.any(stopped))
 }
 
 /// An output that is read as it comes.

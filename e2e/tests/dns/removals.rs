@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use anyhow::{Context, Result};
 use isthmus_e2e::{Process, World, eventually};
@@ -11,9 +10,12 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
 use crate::crowd::{delete_all, make};
-use crate::stage::{BINARY, LB, SOURCE, Stage, ingress, published, sorted};
+use crate::measure::passes;
+use crate::stage::{BINARY, LB, SOURCE, Stage, ingress, metric, published, sorted};
 
 const HOSTS: usize = 30;
+/// Each host has two records and two ownership records.
+const WITHHELD: &str = "isthmus_plan_withheld{reason=\"mass-removal\"} 120";
 
 /// Thirty hosts, published.
 async fn thirty() -> Result<(Stage, Vec<String>)> {
@@ -35,11 +37,6 @@ fn object(index: usize) -> String {
     ingress(&name, &[&format!("{name}.example.org")], &[LB])
 }
 
-async fn metric(process: &Process, line: &str) -> Result<bool> {
-    let (_, metrics) = process.admin_page("/metrics").await?;
-    Ok(metrics.lines().any(|found| found == line))
-}
-
 /// Runs once with flags that would delete everything: nothing is written.
 async fn unchanged(stage: &Stage, flags: &[&str], wanted: &[String]) -> Result<String> {
     stage.testbed.gate.clear();
@@ -56,12 +53,11 @@ async fn all_objects_gone_at_once() -> Result<()> {
     let args = [&SOURCE[..], &["--policy=sync"]].concat();
     let mut process = stage.testbed.spawn(BINARY, &args).await?;
     process.wait_ready().await?;
+    // A few at a time would be no mass removal.
+    process.pause().await?;
     delete_all(&stage.testbed).await?;
-    let withheld = "isthmus_plan_withheld{reason=\"mass-removal\"} 120";
-    eventually("the withheld steps", async || {
-        Ok(metric(&process, withheld).await?.then_some(()))
-    })
-    .await?;
+    process.go_on().await?;
+    metric(&process, WITHHELD).await?;
     assert_eq!(stage.testbed.gate.writes().len(), 0);
     assert_eq!(stage.records().await?, wanted);
     let told = |(reason, note): &(String, String)| {
@@ -136,13 +132,11 @@ async fn every_status_emptied() -> Result<()> {
         let name = format!("app-{index}");
         ingress(&name, &[&format!("{name}.example.org")], &[])
     });
+    // A few at a time, those whose grace ended first might go, as far as the limit allows.
+    process.pause().await?;
     stage.apply(&emptied.collect::<Vec<_>>()).await?;
-    let withheld = "isthmus_plan_withheld{reason=\"mass-removal\"} 120";
-    eventually("the withheld steps", async || {
-        Ok(metric(&process, withheld).await?.then_some(()))
-    })
-    .await?;
-    // Meanwhile those whose grace ended first may go, as far as the limit allows.
+    process.go_on().await?;
+    metric(&process, WITHHELD).await?;
     let deleted = stage.testbed.gate.writes().len();
     assert_eq!(deleted, 0, "none went");
     assert_eq!(stage.records().await?, wanted);
@@ -193,6 +187,14 @@ impl Cable {
     }
 }
 
+async fn two_more_passes(process: &Process) -> Result<()> {
+    let before = passes(process).await?;
+    eventually("two more passes", async || {
+        Ok((passes(process).await? >= before + 2).then_some(()))
+    })
+    .await
+}
+
 #[tokio::test]
 async fn a_watch_that_breaks_and_begins_again() -> Result<()> {
     let (stage, wanted) = thirty().await?;
@@ -214,9 +216,14 @@ async fn a_watch_that_breaks_and_begins_again() -> Result<()> {
     process.wait_ready().await?;
     for _ in 0..2 {
         cable.pull();
-        tokio::time::sleep(Duration::from_secs(5)).await;
+        eventually("the watch to fail", async || {
+            let (_, page) = process.admin_page("/").await?;
+            Ok(page.contains("failing: ").then_some(()))
+        })
+        .await?;
+        two_more_passes(&process).await?;
         cable.plug_in();
-        tokio::time::sleep(Duration::from_secs(3)).await;
+        two_more_passes(&process).await?;
     }
     assert_eq!(stage.testbed.gate.writes().len(), 0);
     assert_eq!(stage.records().await?, wanted);

@@ -7,7 +7,7 @@ use aws_sdk_route53::Client as Route53;
 use aws_sdk_route53::types::{
     AliasTarget, Change, ChangeAction, ChangeBatch, ResourceRecord, ResourceRecordSet, RrType,
 };
-use isthmus_e2e::{Finished, Testbed, World, eventually};
+use isthmus_e2e::{Finished, Process, Testbed, World, eventually};
 use k8s_openapi::api::events::v1::Event;
 use k8s_openapi::api::networking::v1::Ingress;
 use kube::Api;
@@ -70,12 +70,33 @@ impl Stage {
             .collect())
     }
 
+    /// Waits until a reconcile has seen what was applied before: it comes upon an
+    /// Ingress of this name then, whose host has no zone, and says so.
+    pub(crate) async fn seen(&self, name: &str) -> Result<()> {
+        let host = format!("{name}.example.com");
+        self.apply(&[ingress(name, &[&host], &[LB])]).await?;
+        eventually("an Event of a reconcile", async || {
+            Ok((!self.events(name).await?.is_empty()).then_some(()))
+        })
+        .await
+    }
+
     pub(crate) async fn wait_for_records(&self, wanted: &[String]) -> Result<()> {
         eventually(&format!("records\n{}", wanted.join("\n")), async || {
             Ok((self.records().await? == wanted).then_some(()))
         })
         .await
     }
+}
+
+/// Waits for a line of the metrics, or its beginning.
+pub(crate) async fn metric(process: &Process, line: &str) -> Result<()> {
+    eventually(line, async || {
+        let (_, metrics) = process.admin_page("/metrics").await?;
+        let found = metrics.lines().any(|found| found.starts_with(line));
+        Ok(found.then_some(()))
+    })
+    .await
 }
 
 /// An Ingress with a load balancer in its status, as the ingress controller leaves it.

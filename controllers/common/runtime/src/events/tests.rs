@@ -4,6 +4,9 @@ use std::sync::atomic::{AtomicU16, Ordering};
 use super::*;
 use crate::testing::FakeServer;
 
+/// Longer than any answer takes, on however busy a machine.
+const PATIENT: Duration = Duration::from_secs(60);
+
 fn object() -> ObjectRef {
     ObjectRef::new("networking.k8s.io/v1", "Ingress", "shop", "web").with_uid("u-1")
 }
@@ -36,7 +39,7 @@ async fn an_event_says_what_kubectl_shows() {
     }
     let node = ObjectRef::new("v1", "Node", "", "n");
     events.send(&node, EventType::Normal, "Done", "ok".to_owned());
-    events.flush(Duration::from_secs(5)).await;
+    events.flush(PATIENT).await;
     let asked = server.asked();
     assert!(asked.iter().all(|asked| asked.method == "POST"));
     let paths: Vec<_> = asked.iter().map(|a| a.path.as_str()).collect();
@@ -78,11 +81,11 @@ async fn what_the_server_refused_is_told_again_later() {
     let events = Events::start(server.kube(), "isthmus-test", "pod-1".to_owned());
     let send = || events.send(&object(), EventType::Normal, "Done", "ok".to_owned());
     send();
-    events.flush(Duration::from_secs(5)).await;
+    events.flush(PATIENT).await;
     status.store(201, Ordering::Relaxed);
     send();
     send();
-    events.flush(Duration::from_secs(5)).await;
+    events.flush(PATIENT).await;
     assert_eq!(server.asked().len(), 2);
 }
 

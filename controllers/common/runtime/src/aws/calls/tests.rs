@@ -21,7 +21,19 @@ fn refusal(code: &str) -> String {
     )
 }
 
+/// No answer takes that long, on however busy a machine.
+const PATIENT: Duration = Duration::from_secs(60);
+
 fn client(server: &FakeServer, metrics: &Metrics, credentials: bool) -> aws_sdk_sts::Client {
+    client_that_waits(server, metrics, credentials, PATIENT)
+}
+
+fn client_that_waits(
+    server: &FakeServer,
+    metrics: &Metrics,
+    credentials: bool,
+    attempt: Duration,
+) -> aws_sdk_sts::Client {
     crate::install_crypto();
     let keys = Credentials::new("AKIDEXAMPLE", "not-a-secret", None, None, "test");
     let mut sdk = SdkConfig::builder()
@@ -33,7 +45,7 @@ fn client(server: &FakeServer, metrics: &Metrics, credentials: bool) -> aws_sdk_
         .retry_config(RetryConfig::standard().with_initial_backoff(Duration::from_millis(1)))
         .timeout_config(
             TimeoutConfig::builder()
-                .operation_attempt_timeout(Duration::from_millis(500))
+                .operation_attempt_timeout(attempt)
                 .build(),
         );
     if credentials {
@@ -98,7 +110,7 @@ async fn refusals_and_silence_are_told_apart() {
     );
 
     let silent = FakeServer::start(|_| None).await;
-    let error = client(&silent, &metrics, true)
+    let error = client_that_waits(&silent, &metrics, true, Duration::from_millis(200))
         .get_caller_identity()
         .send()
         .await
