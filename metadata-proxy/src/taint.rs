@@ -25,7 +25,7 @@ pub(crate) struct StartupTaint {
     key: String,
     node: String,
     api: Api<Node>,
-    /// The node's taints as the watch, or the answer to a patch, has them.
+    /// The node's taints as the watch has them.
     taints: watch::Sender<Vec<Taint>>,
     metrics: ProxyMetrics,
     reporter: Reporter,
@@ -87,14 +87,21 @@ impl StartupTaint {
                 while !serves() {
                     tokio::time::sleep(LOOK_AGAIN).await;
                 }
-                if let Err(error) = self.remove(patch).await {
-                    tracing::warn!(
-                        node = self.node,
-                        taint = self.key,
-                        "the taint stays for now: {error}"
-                    );
-                    let _ = tokio::time::timeout(pause, changes.changed()).await;
-                    pause = (pause * 2).min(LAST_PAUSE);
+                match self.remove(patch).await {
+                    // The watch shows that, and what others have done since: it may
+                    // have done so before the answer came, which is older then.
+                    Ok(()) => {
+                        let _ = tokio::time::timeout(LAST_PAUSE, changes.changed()).await;
+                    }
+                    Err(error) => {
+                        tracing::warn!(
+                            node = self.node,
+                            taint = self.key,
+                            "the taint stays for now: {error}"
+                        );
+                        let _ = tokio::time::timeout(pause, changes.changed()).await;
+                        pause = (pause * 2).min(LAST_PAUSE);
+                    }
                 }
             }
         };
@@ -111,7 +118,6 @@ impl StartupTaint {
             .api
             .patch(&self.node, &PatchParams::default(), &patch)
             .await?;
-        self.taints.send_replace(taints_of(&node));
         tracing::info!(
             node = self.node,
             taint = self.key,
