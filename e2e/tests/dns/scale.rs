@@ -39,6 +39,7 @@ async fn five_hundred_ingresses_for_three_owners_are_few_batches_and_never_throt
     let fewest = |(made, fewest): &(usize, usize)| made == fewest;
     assert!(burst.batches.iter().all(fewest), "{burst:?}");
     assert_eq!(burst.throttled, 0);
+    assert!(burst.most_in_a_second <= 5, "{burst:?}");
     // Each keeps to its share, a fifth of four calls a second: three of them are far
     // below five. A call that was held up may be close to the next, but no more than one.
     for starts in &burst.starts {

@@ -65,6 +65,7 @@ async fn the_other_replica_takes_over_and_changes_nothing() -> Result<()> {
         waited.as_secs() >= 15,
         "before the other one had to stop: {waited}"
     );
+    assert!(waited.as_secs() < 20, "{waited}");
     let calls = testbed.gate.calls();
     assert!(
         calls.iter().any(|call| call.action == "DescribeListeners"),
